@@ -180,7 +180,7 @@ Desired parse_answer(std::string_view answer) try {
     }
     return collector.finish();
 } catch (const Error& error) {
-    throw Error(error.what(), ExitCode::unavailable);
+    throw Error(one_line(error.what()), ExitCode::unavailable);
 }
 
 }  // namespace ops

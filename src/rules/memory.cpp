@@ -225,6 +225,7 @@ Deployment& AgentMemory::deployment(const std::string& version) {
 std::string to_json(const AgentMemory& memory) {
     json object{
         {"format", format}, {"deployed", json::array()}, {"wanted", to_string(memory.wanted)}};
+    if (!memory.aside.empty()) put_digests(object["aside"], memory.aside);
     for (const Deployment& deployment : memory.deployed) {
         object["deployed"].push_back(as_json(deployment));
     }
@@ -247,6 +248,7 @@ AgentMemory parse_memory(std::string_view text) {
     if (const json* part = fields.part("failure")) memory.failure = read_failure(*part);
     if (const json* part = fields.part("trouble")) memory.trouble = read_trouble(*part);
     memory.wanted = read_cmd(fields);
+    if (const json* aside = fields.part("aside")) memory.aside = Fields(*aside).digests();
     return memory;
 }
 

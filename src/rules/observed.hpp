@@ -38,6 +38,7 @@ struct Observed {
     bool aside_tarball = false;  ///< an unfinished unpack aside
     bool aside_part = false;     ///< an unfinished download aside
     bool aside_exists = false;
+    std::vector<std::string> asides;  ///< versions of which something lies aside, C's included
     std::string
         trouble;  ///< one line for the report: why the state is unknown, `.version` invalid …
     std::string fault;  ///< one line: why this agent must not be touched at all (several started …)

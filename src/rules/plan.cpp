@@ -40,8 +40,8 @@ class AgentPlanner {
         warn_of_lost_version();
         decide();
         restore_version_file();
-        for (auto& step : prune_steps(seen_, plan_, rules_))
-            plan_.steps.push_back(std::move(step));
+        remove_relics();
+        append(prune_steps(seen_, plan_, rules_));
         return std::move(plan_);
     }
 
@@ -86,12 +86,16 @@ class AgentPlanner {
         if (!same_version || another_build || rules_.retry) {
             // Finishing a rollback needs the failure's own wait: it was decided before.
             if (undoing() && same_version && !another_build) return;
-            plan_.stage_anew = same_version;
+            if (same_version) ended_failure_ = *failure;
             failure.reset();
             return;
         }
-        // The longest wait is a day: what lies further ahead was set by a clock that has jumped.
-        if (failure->retry_at > rules_.now + a_day) failure->retry_at = rules_.now;
+        // A failure in the future, or a wait of more than a day: the clock has jumped since.
+        if (failure->failed_at > rules_.now + clock_slack ||
+            failure->retry_at > rules_.now + a_day) {
+            failure->failed_at = rules_.now;
+            failure->retry_at = rules_.now;
+        }
     }
 
     void settle_switch() {
@@ -170,7 +174,9 @@ class AgentPlanner {
                 keep_current("the republished build of " + entry_.version);
             } else {
                 plan_.republish = true;
-                change("build " + short_digest() + " of " + entry_.version + " was republished");
+                change(ended_failure_ ? entry_.version + " failed before and is staged anew"
+                                      : "build " + short_digest() + " of " + entry_.version +
+                                            " was republished");
             }
             return;
         }
@@ -184,8 +190,16 @@ class AgentPlanner {
         plan_.reason = plan_.steps.empty() ? "as desired" : "stop is wanted" + found();
     }
 
+    /// Also where the build in use is one that failed, and somebody ended its wait.
     [[nodiscard]] bool another_build_is_published() const {
-        return plan_.stage_anew || differ(digests_of_current(), plan_.target);
+        return differ(digests_of_current(), plan_.target) ||
+               (seen_.state != RunState::started && ended_failure_ &&
+                of_tree_in_use(*ended_failure_));
+    }
+
+    /// A failure of V may be of another build than the one that C runs from.
+    [[nodiscard]] bool of_tree_in_use(const Failure& failure) const {
+        return !differ(failure.digests, digests_of_current());
     }
 
     [[nodiscard]] Digests digests_of_current() const {
@@ -197,7 +211,8 @@ class AgentPlanner {
 
     /// C = V and start is wanted, but it does not run.
     void start_again() {
-        if (plan_.memory.failure && rules_.now < plan_.memory.failure->retry_at) {
+        const auto& failure = plan_.memory.failure;
+        if (failure && of_tree_in_use(*failure) && rules_.now < failure->retry_at) {
             wait_for_retry();
             plan_.reason = plan_.problem;
             return;
@@ -239,7 +254,7 @@ class AgentPlanner {
 
     [[nodiscard]] bool can_roll_back(const Switch& record) const {
         if (record.from.empty()) return false;
-        if (record.new_tree != 0) return seen_.aside_complete;
+        if (record.from == record.to) return seen_.aside_complete;
         const VersionDir* dir = seen_.find(record.from);
         return dir != nullptr && dir->complete();
     }
@@ -262,9 +277,8 @@ class AgentPlanner {
         if (waits()) {
             keep_current(entry_.version);
         } else if (!rules_.may_switch) {
-            plan_.steps = stage_steps(Leftovers::only);
-            append(bring_to_cmd());
-            plan_.if_unstaged = bring_to_cmd();
+            plan_.steps = bring_to_cmd();
+            append(stage_steps(Leftovers::only));
             plan_.reason = "ops-meta is down: no new switch to " + entry_.version;
         } else {
             change(seen_.current ? *seen_.current + " -> " + entry_.version
@@ -293,8 +307,6 @@ class AgentPlanner {
     void change(const std::string& why) {
         plan_.reason = why;
         if (const Switch* record = switched()) commit(*record);
-        // A try after a failure begins from nothing: the failed tree may have been written to.
-        if (plan_.memory.failure) plan_.stage_anew = true;
         plan_.previous = previous_of_change();
         const std::vector<Step> stage = stage_steps(Leftovers::or_download);
         const bool stop_first = seen_.current && seen_.state != RunState::stopped;
@@ -313,7 +325,7 @@ class AgentPlanner {
         if (!seen_.current) return "";
         const Switch* record = switched();
         if (record == nullptr || record->phase != Switch::Phase::pending) return *seen_.current;
-        if (plan_.republish || record->from == entry_.version) return "";
+        if (!plan_.republish && record->from == entry_.version) return "";
         return can_roll_back(*record) ? record->from : "";
     }
 
@@ -345,9 +357,12 @@ class AgentPlanner {
     [[nodiscard]] Staged staged_in_place() {
         const VersionDir* dir = seen_.find(entry_.version);
         if (dir == nullptr) return {};
+        // A try after a failure begins from nothing: the failed tree may have been written to. What
+        // a killed stage left is not complete and is gone on with.
         const Deployment* deployment = plan_.memory.find(entry_.version);
-        if (dir->complete() && deployment != nullptr && differ(deployment->digests, plan_.target))
-            plan_.stage_anew = true;
+        const bool failed_before = plan_.memory.failure || ended_failure_;
+        const bool other_build = deployment != nullptr && differ(deployment->digests, plan_.target);
+        plan_.stage_anew = dir->complete() && (failed_before || other_build);
         return {dir->complete(), dir->has_tarball, dir->has_part};
     }
 
@@ -386,6 +401,14 @@ class AgentPlanner {
                         " was found started and is written to it";
     }
 
+    /// First of all: with a tarball in it, C's dir would not count as complete for a rollback.
+    void remove_relics() {
+        const VersionDir* dir = seen_.current ? seen_.find(*seen_.current) : nullptr;
+        if (dir != nullptr && (dir->has_tarball || dir->has_digest_file))
+            plan_.steps.insert(plan_.steps.begin(),
+                               Step{Action::prune, *seen_.current, Prune::relic});
+    }
+
     [[nodiscard]] std::string found() const {
         std::string text = ", found " + to_string(seen_.state);
         if (seen_.state == RunState::unknown && !seen_.trouble.empty())
@@ -405,6 +428,7 @@ class AgentPlanner {
     const PlanRules& rules_;
     AgentPlan plan_;
     bool rebooted_ = false;
+    std::optional<Failure> ended_failure_;  ///< of V: by another build, or by --retry
 };
 
 /// An agent of the host that the answer does not name.

@@ -13,9 +13,9 @@ namespace ops {
 /// A download, a resume or an unpack: what happens without touching the running version.
 bool is_stage(Action action);
 
-/// The steps that remove what is no longer needed once the plan's other steps are done: relics in
-/// C's dir, leftovers of versions no longer wanted, a kept tree after probation, versions beyond
-/// `keep_versions`. Only dirs that the updater deployed (plan.memory knows them) are removed.
+/// The steps that remove what is no longer needed once the plan's other steps are done: leftovers
+/// of versions no longer wanted, trees kept aside after probation, versions beyond `keep_versions`.
+/// Only dirs that the updater deployed (plan.memory knows them) are removed.
 std::vector<Step> prune_steps(const Observed& observed, const AgentPlan& plan,
                               const PlanRules& rules);
 

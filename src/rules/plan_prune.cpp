@@ -20,6 +20,7 @@ Kept kept_after(const Observed& observed, const AgentPlan& plan) {
     if (record && record->to == kept.current) kept.previous = record->from;
     for (const Step& step : plan.steps) {
         if (step.action != Action::switch_version && step.action != Action::rollback) continue;
+        if (step.version == observed.current && !plan.republish) continue;  // only written again
         kept.current = step.version;
         kept.previous = plan.previous;
     }
@@ -65,18 +66,14 @@ std::vector<Step> prune_steps(const Observed& observed, const AgentPlan& plan,
                               const PlanRules& rules) {
     const Kept kept = kept_after(observed, plan);
     std::vector<Step> steps;
-    if (observed.current) {
-        const VersionDir* current = observed.find(*observed.current);
-        if (current != nullptr && (current->has_tarball || current->has_digest_file))
-            steps.push_back({Action::prune, *observed.current, Prune::relic});
-    }
     for (const Deployment& deployment : plan.memory.deployed) {
         const VersionDir* dir = observed.find(deployment.version);
         if (dir != nullptr && !dir->complete() && !kept.all.contains(deployment.version))
             steps.push_back({Action::prune, deployment.version, Prune::leftover});
     }
-    if (observed.aside_exists && !aside_is_needed(observed, plan, rules))
-        steps.push_back({Action::prune, observed.current.value_or(""), Prune::aside});
+    for (const std::string& version : observed.asides)
+        if (version != kept.current || !aside_is_needed(observed, plan, rules))
+            steps.push_back({Action::prune, version, Prune::aside});
     for (auto& step : old_versions(observed, plan, kept, rules.keep_versions))
         steps.push_back(std::move(step));
     return steps;

@@ -95,7 +95,8 @@ std::string pieces_fault(const Pieces& pieces) {
     const std::string scheme = lower(pieces.scheme);
     if (scheme != "http" && scheme != "https") return "is no http or https URL";
     if (pieces.host.empty()) return "has no host";
-    if (!is_host(pieces.host)) return "has no valid host";
+    // Some programs take a backslash for a slash: to them "h\\@x" is the host h, to others it is x.
+    if (!is_host(pieces.host) || pieces.user.find('\\') != npos) return "has no valid host";
     if (pieces.has_port && !is_port(pieces.port)) return "has no valid port (1 to 65535)";
     return "";
 }
