@@ -1,7 +1,7 @@
 # ops-updater: `make help` lists the targets.
 BUILD    ?= build
 CXX      ?= g++
-CXXFLAGS ?= -O2 -g
+CXXFLAGS ?= -O2
 SANITIZE ?=
 VERSION  := 1.0.0
 OUTPUT   ?= $(BUILD)/ops-updater
@@ -44,17 +44,109 @@ $(BUILD)/obj/%.o: %.cpp | $(BUILD)/deps.ok
 	@mkdir -p $(@D)
 	$(CXX) $(ALL_FLAGS) -c -o $@ $<
 
+# --- examples ----------------------------------------------------------------------------------
+META := $(BUILD)/ops-meta
+$(META): $(call objects,examples/ops-meta)
+	$(CXX) $(ALL_FLAGS) $(LDFLAGS) -o $@ $^ -lcpp-httplib -lyaml-cpp -lssl -lcrypto
+
 # --- tests -------------------------------------------------------------------------------------
-UNIT  := $(BUILD)/unit-tests
-WORLDT := $(BUILD)/world-tests
-E2E   := $(BUILD)/e2e-tests
+UNIT      := $(BUILD)/unit-tests
+CLI       := $(BUILD)/cli-tests
+WORLDT    := $(BUILD)/world-tests
+TRANSPORT := $(BUILD)/transport-tests
+METAT     := $(BUILD)/meta-tests
+E2E       := $(BUILD)/e2e-tests
+TEST_BINARIES := $(UNIT) $(CLI) $(WORLDT) $(METAT) $(TRANSPORT) $(E2E)
 
 $(UNIT): $(call objects,tests/unit) $(RULES)
 	$(CXX) $(ALL_FLAGS) $(LDFLAGS) -o $@ $^ $(RULES_LIBS)
+$(CLI): $(call objects,tests/cli) $(BUILD)/obj/src/cli.o $(RULES)
+	$(CXX) $(ALL_FLAGS) $(LDFLAGS) -o $@ $^ $(RULES_LIBS)
 $(WORLDT): $(call objects,tests/world) $(WORLD) $(RULES)
+	$(CXX) $(ALL_FLAGS) $(LDFLAGS) -o $@ $^ $(WORLD_LIBS) $(RULES_LIBS)
+$(METAT): $(call objects,tests/meta) $(filter-out %/main.o,$(call objects,examples/ops-meta))
+	$(CXX) $(ALL_FLAGS) $(LDFLAGS) -o $@ $^ -lcpp-httplib -lyaml-cpp -lssl -lcrypto
+$(TRANSPORT): $(call objects,tests/transport) $(WORLD) $(RULES)
 	$(CXX) $(ALL_FLAGS) $(LDFLAGS) -o $@ $^ $(WORLD_LIBS) $(RULES_LIBS)
 $(E2E): $(call objects,tests/e2e) $(call objects,tests/support)
 	$(CXX) $(ALL_FLAGS) $(LDFLAGS) -o $@ $^ -lcpp-httplib -lyaml-cpp -lssl -lcrypto -lz
+
+# What make test runs besides the binaries: short slices of the slow campaigns.
+.PHONY: test
+test: ## build and run all tests (under 3 minutes on 2 cores); fetches what it needs
+	@tests/tools/deps.sh test
+	@$(MAKE) --no-print-directory $(OUTPUT) $(META) $(TEST_BINARIES)
+	@tests/tools/unpack-tools.sh
+	@OPS_UPDATER=$(abspath $(OUTPUT)) OPS_META=$(abspath $(META)) \
+	    tests/tools/run-tests.sh $(TEST_BINARIES) $(TEST_SCRIPTS)
+
+.PHONY: asan
+asan: ## the same tests with ASan and UBSan
+	@$(MAKE) --no-print-directory test BUILD=build/asan CXXFLAGS="-O1 -g1" \
+	    SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all"
+
+.PHONY: demo
+demo: $(OUTPUT) $(META) ## show the main job live against the example ops-meta
+	@tests/demo/demo.sh $(OUTPUT) $(META)
+
+# --- install ------------------------------------------------------------------------------------
+PREFIX     ?= /usr/local
+SYSCONFDIR ?= /etc
+DESTDIR    ?=
+SBINDIR    ?= $(PREFIX)/sbin
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+MANDIR     ?= $(PREFIX)/share/man/man8
+COMPDIR    ?= $(PREFIX)/share/bash-completion/completions
+DOCDIR     ?= $(PREFIX)/share/doc/ops-updater
+MANPAGE    := src/man/ops-updater.8
+COMPLETION := src/completion/ops-updater.bash
+# The files in cron/ and src/ are written for PREFIX=/usr.
+PLACED      = sed -e 's|/usr/sbin/ops-updater|$(SBINDIR)/ops-updater|g' \
+                  -e 's|/usr/share/doc/ops-updater|$(DOCDIR)|g'
+SYSTEMD_RUNS = [ -z '$(DESTDIR)' ] && [ -d /run/systemd/system ]
+
+.PHONY: install
+install: $(OUTPUT) ## install (DESTDIR, PREFIX); neither cron nor timer is active afterwards
+	install -d $(addprefix $(DESTDIR),$(SBINDIR) $(UNITDIR) $(MANDIR) $(COMPDIR) \
+	    $(DOCDIR)/examples/hello-agent $(SYSCONFDIR)/cron.d $(SYSCONFDIR)/logrotate.d)
+	install -m 755 $(OUTPUT) $(DESTDIR)$(SBINDIR)/ops-updater
+	install -m 644 $(COMPLETION) $(DESTDIR)$(COMPDIR)/ops-updater
+	$(PLACED) $(MANPAGE) >$(DESTDIR)$(MANDIR)/ops-updater.8
+	$(PLACED) cron/ops-updater.service >$(DESTDIR)$(UNITDIR)/ops-updater.service
+	$(PLACED) cron/ops-updater.timer >$(DESTDIR)$(UNITDIR)/ops-updater.timer
+	chmod 644 $(DESTDIR)$(MANDIR)/ops-updater.8 $(DESTDIR)$(UNITDIR)/ops-updater.*
+	install -m 644 README.md $(DESTDIR)$(DOCDIR)
+	install -m 644 examples/ops-updater.yaml examples/desired.yaml $(DESTDIR)$(DOCDIR)/examples
+	install -m 755 examples/pack $(DESTDIR)$(DOCDIR)/examples
+	install -m 755 examples/hello-agent/control examples/hello-agent/hello-agent \
+	    $(DESTDIR)$(DOCDIR)/examples/hello-agent
+	@# What the administrator has changed, an active cron line above all, is kept.
+	@for name in cron.d:ops-updater.cron logrotate.d:ops-updater.logrotate; do \
+	    file=$(DESTDIR)$(SYSCONFDIR)/$${name%%:*}/ops-updater; \
+	    if [ ! -e "$$file" ]; then \
+	        $(PLACED) "cron/$${name#*:}" >"$$file" && chmod 644 "$$file" || exit 1; \
+	    elif ! $(PLACED) "cron/$${name#*:}" | cmp -s - "$$file"; then \
+	        echo "kept as it is: $$file"; \
+	    fi; \
+	done
+	@if $(SYSTEMD_RUNS); then systemctl daemon-reload; fi
+
+.PHONY: uninstall
+uninstall: ## remove what install put there; ops dir, configuration and log stay
+	@if $(SYSTEMD_RUNS); then systemctl disable --now ops-updater.timer 2>/dev/null || true; fi
+	rm -f $(addprefix $(DESTDIR),$(SBINDIR)/ops-updater $(COMPDIR)/ops-updater \
+	    $(MANDIR)/ops-updater.8 $(UNITDIR)/ops-updater.service $(UNITDIR)/ops-updater.timer \
+	    $(SYSCONFDIR)/cron.d/ops-updater $(SYSCONFDIR)/logrotate.d/ops-updater)
+	rm -rf $(DESTDIR)$(DOCDIR)
+	@if $(SYSTEMD_RUNS); then systemctl daemon-reload; fi
+
+.PHONY: deb
+deb: $(OUTPUT) ## build the Debian package
+	@tests/tools/deps.sh package
+	rm -rf $(BUILD)/deb
+	@$(MAKE) --no-print-directory install DESTDIR=$(abspath $(BUILD))/deb PREFIX=/usr \
+	    SYSCONFDIR=/etc UNITDIR=/lib/systemd/system >/dev/null
+	@src/debian/package.sh $(BUILD)/deb $(VERSION) $(BUILD)
 
 # --- set-up ------------------------------------------------------------------------------------
 $(BUILD)/deps.ok: tests/tools/deps.sh
