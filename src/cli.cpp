@@ -11,7 +11,7 @@
 namespace ops {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     return '"' + one_line(text, 80) + '"';
 }
 
@@ -33,24 +33,35 @@ auto either(std::string_view one, std::string_view other) {
     return by([one, other](std::string_view text) {
         if (text != one && text != other) {
             throw Error("must be " + std::string(one) + " or " + std::string(other) + ", not " +
-                        quoted(text));
+                        in_quotes(text));
         }
     });
 }
 
-void add_seconds(CLI::App& app, const char* name, std::optional<std::chrono::seconds>& seconds,
-                 Range range) {
-    app.add_option_function<std::int64_t>(
-           name, [&seconds](std::int64_t number) { seconds = std::chrono::seconds(number); })
-        ->check(by([range](std::string_view text) { return parse_number(text, range); }));
+void add_seconds(CLI::App& app, const std::string& name,
+                 std::optional<std::chrono::seconds>& seconds, Range range) {
+    const auto take = [&seconds](std::int64_t number) { seconds = std::chrono::seconds(number); };
+    app.add_option_function<std::int64_t>(name, take)->check(by([range](std::string_view text) {
+        return parse_number(text, range);
+    }));
+}
+
+void add_print(CLI::App& app, const std::string& name, const char* text) {
+    app.add_flag_callback(name, [text] { throw PrintAndExit{text}; })->trigger_on_parse();
 }
 
 /// Every option that there is. `app` writes into `line`.
 void declare(CLI::App& app, CommandLine& line) {
-    app.allow_extras();  // they are refused here, with a suggestion
+    // Unknown and repeated options pass CLI11 and are refused below, in our words.
+    app.allow_extras();
+    app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    app.option_defaults()->disable_flag_override();
     app.set_help_flag();
-    app.option_defaults()->disable_flag_override()->multi_option_policy(
-        CLI::MultiOptionPolicy::TakeLast);  // refused here, too
+
+    const auto take_format = [&line](const std::string& word) {
+        line.format = word == "json" ? Format::json : Format::text;
+    };
+    const auto take_debug = [&line](std::int64_t count) { line.debug = count > 0; };
 
     app.add_flag("--once", line.once);
     app.add_flag("--dry-run", line.dry_run);
@@ -64,19 +75,12 @@ void declare(CLI::App& app, CommandLine& line) {
     app.add_option("--hostname", line.hostname)->check(by(require_hostname));
     add_seconds(app, "--interval", line.interval, interval_range);
     add_seconds(app, "--splay", line.splay, splay_range);
-    app.add_option_function<std::string>("--format",
-                                         [&line](const auto& word) {
-                                             line.format =
-                                                 word == "json" ? Format::json : Format::text;
-                                         })
-        ->check(either("text", "json"));
-    app.add_flag("--debug", line.debug)
+    app.add_option_function<std::string>("--format", take_format)->check(either("text", "json"));
+    app.add_flag_function("--debug", take_debug)
         ->disable_flag_override(false)
         ->check(either("true", "false"));
-    app.add_flag_callback("--help", [] { throw PrintAndExit{help_text}; })->trigger_on_parse();
-    app.add_flag_callback("--version",
-                          [] { throw PrintAndExit{"ops-updater " OPS_UPDATER_VERSION "\n"}; })
-        ->trigger_on_parse();
+    add_print(app, "--help", help_text);
+    add_print(app, "--version", "ops-updater " OPS_UPDATER_VERSION "\n");
 }
 
 [[noreturn]] void refuse(const std::string& what) {
@@ -84,21 +88,24 @@ void declare(CLI::App& app, CommandLine& line) {
 }
 
 /// CLI11 takes the next word for the value of `--server=`, which an unset variable in a script
-/// leaves behind, the next option for that of `--server`, and `--debug=` and `--debug={}` for
+/// leaves behind, the next option for that of `--server`, and reads `--debug=` and `--debug={}` as
 /// `--debug`. Here a word that begins with two dashes is an option and never a value.
 void refuse_missing_values(const CLI::App& app, const std::vector<std::string>& words) {
     for (std::size_t i = 0; i < words.size(); ++i) {
         const std::size_t sign = words[i].find('=');
+        const bool joined = sign != std::string::npos;
         const std::string name = words[i].substr(0, sign);
         const CLI::Option* option =
             name.starts_with("--") ? app.get_option_no_throw(name) : nullptr;
         if (option == nullptr) continue;
+
         const bool flag = option->get_expected_max() == 0;
-        const bool joined = sign != std::string::npos;
         if (flag && joined && option->get_disable_flag_override()) {
             refuse("option " + name + " takes no value");
         }
+        if (option->get_trigger_on_parse()) return;  // help or version: it ends the reading
         if (flag && !joined) continue;
+
         const std::string next = i + 1 < words.size() ? words[i + 1] : "";
         const std::string value = joined ? words[i].substr(sign + 1) : next;
         if (value.empty() || (flag && value == "{}") || (!joined && value.starts_with("--"))) {
@@ -127,7 +134,7 @@ std::string suggestion(std::string_view word) {
         refuse("unknown option " + one_line(name, 80) + suggestion(name));
     }
     const bool meant_debug = word == "true" || word == "false";
-    refuse("unexpected argument " + quoted(word) +
+    refuse("unexpected argument " + in_quotes(word) +
            (meant_debug ? "; did you mean --debug=" + word + "?"
                         : "; there are only options, --help lists them"));
 }

@@ -314,6 +314,7 @@ class Execution {
         remember_trouble(version, failure.what());
         if (record.from.empty()) {
             save();
+            stop_half_started(version);
             throw Error(what + "; there is no version to go back to");
         }
         memory_.last_switch->phase = Switch::Phase::undoing;
@@ -321,6 +322,15 @@ class Execution {
         hands_.log.error(plan_.name, what + "; going back to " + record.from);
         roll_back(record);
         throw Error(what + "; rolled back to " + record.from);
+    }
+
+    /// What did not come up may have left something behind that would be in the next start's way.
+    void stop_half_started(const std::string& version) {
+        try {
+            control_stop(version);
+        } catch (const Error& error) {
+            hands_.log.warning(plan_.name, error.what());
+        }
     }
 
     void roll_back(const Switch& record) {

@@ -73,15 +73,22 @@ std::int64_t splay_end(const Layout& layout, int pid) {
     }
 }
 
-Claim::Claim(const Layout& layout, bool leave_no_trace)
-    : layout_(layout), lock_(take_lock(layout)), traces_(!leave_no_trace) {
+Claim::Claim(const Layout& layout, bool leave_no_trace, Log& log)
+    : layout_(layout), log_(log), lock_(take_lock(layout)), traces_(!leave_no_trace) {
     // The Go ancestors take no flock: only their pid file tells of them.
     const int resident = running_pass(layout);
     if (resident != 0 && resident != ::getpid())
         locked(layout, "a resident ops-updater with pid " + std::to_string(resident) +
                            ": stop it, this program is started by cron");
-    if (traces_)
-        replace_file(layout.pid_file(), std::to_string(::getpid()) + "\n", 0644, Durable::no);
+    if (traces_) leave(layout.pid_file(), std::to_string(::getpid()) + "\n", 0644);
+}
+
+void Claim::leave(const fs::path& path, const std::string& content, unsigned mode) {
+    try {
+        replace_file(path, content, mode, Durable::no);
+    } catch (const Error& error) {
+        log_.warning("", error.what());
+    }
 }
 
 Claim::~Claim() {
@@ -101,9 +108,8 @@ void Claim::announce_splay(std::int64_t until) {
     }
     const auto self = process_info(::getpid());
     splay_announced_ = true;
-    replace_file(layout_.running(),
-                 to_json(Running{::getpid(), self ? self->start_ticks : 0, until}), 0600,
-                 Durable::no);
+    leave(layout_.running(), to_json(Running{::getpid(), self ? self->start_ticks : 0, until}),
+          0600);
 }
 
 }  // namespace ops

@@ -1,5 +1,6 @@
 #include "pass/pass.hpp"
 
+#include <algorithm>
 #include <iostream>
 
 #include "agents/handle.hpp"
@@ -74,7 +75,7 @@ class Pass {
 
     int run() {
         check_ops_dir(config_.ops_dir);
-        Claim claim(layout_, options_.dry_run);
+        Claim claim(layout_, options_.dry_run, log_);
         tools_ = find_tools(!config_.minisign_key.empty());
         const std::string token = read_secrets(config_, log_);
         if (!options_.dry_run) store_.make_dirs();

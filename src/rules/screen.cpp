@@ -165,7 +165,8 @@ std::string counted(int count, std::string_view noun) {
 
 std::string named(const std::string& agent, const std::string& message) {
     const std::string text = one_line(message);
-    return agent.empty() || text.starts_with(agent + ":") ? text : agent + ": " + text;
+    const std::string prefix = one_line(agent) + ":";
+    return agent.empty() || text.starts_with(prefix) ? text : prefix + " " + text;
 }
 
 std::vector<std::string> laid_out(const std::vector<TableRow>& rows, int columns, bool colour) {

@@ -201,8 +201,8 @@ std::string last_pass_text(const LastPass& last, std::int64_t now, const ViewSty
                        std::to_string(last.exit_code) + (meaning.empty() ? "" : ", " + meaning) +
                        ", took " + human_duration(last.duration);
     if (last.exit_code != 0)
-        line += last.success_at == 0 ? "; none has ended with 0 yet"
-                                     : "; the last one to end with 0: " + ago(now, last.success_at);
+        line += last.success_at == 0 ? "; no success yet"
+                                     : "; last success " + ago(now, last.success_at);
     std::string text = indented(0, "", line, last.exit_code == 0 ? Paint::plain : Paint::red,
                                 style.columns, style.colour);
     for (const std::string& error : last.errors)

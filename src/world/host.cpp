@@ -146,13 +146,16 @@ std::optional<ProcessInfo> process_info(int pid) {
 
 bool group_lives(int group) {
     if (group <= 1 || (::kill(-group, 0) != 0 && errno == ESRCH)) return false;
+    const auto is_member = [group](int pid) {
+        const std::optional<Stat> stat = read_stat(pid);
+        return stat && stat->group == group && stat->lives();
+    };
+    if (is_member(group)) return true;  // mostly its leader: that saves the search
     const std::unique_ptr<DIR, int (*)(DIR*)> proc(::opendir("/proc"), &::closedir);
     if (!proc) return true;
     while (const dirent* entry = ::readdir(proc.get())) {
         int pid = 0;
-        if (!parse(std::string_view(entry->d_name), pid)) continue;
-        const std::optional<Stat> stat = read_stat(pid);
-        if (stat && stat->group == group && stat->lives()) return true;
+        if (parse(std::string_view(entry->d_name), pid) && is_member(pid)) return true;
     }
     return false;
 }
