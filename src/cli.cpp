@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <string_view>
 
 #include "help.hpp"
 #include "rules/error.hpp"
@@ -182,7 +183,8 @@ std::variant<CommandLine, PrintAndExit> parse_command_line(int argc, const char*
     } catch (const CLI::ParseError& error) {
         refuse(error.what());
     }
-    if (!app.remaining().empty()) refuse_extra(app.remaining().front());
+    const std::vector<std::string> extra = app.remaining();
+    if (!extra.empty()) refuse_extra(extra.front());
     refuse_repetitions(app);
     refuse_contradictions(line);
     return line;

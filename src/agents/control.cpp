@@ -50,6 +50,10 @@ Fd open_log(const fs::path& path) {
     return fd;
 }
 
+bool ran(const Outcome& outcome) {
+    return !std::holds_alternative<NotStarted>(outcome);
+}
+
 std::string quoted(const std::string& output) {
     const std::string text = one_line(output, 300);
     return text.empty() ? "" : ": " + text;
@@ -126,7 +130,8 @@ void Control::start(const std::string& agent, const std::string& version) const 
     };
     if (!succeeded(outcome)) {
         const std::string text = output();
-        throw ScriptFailure("control start: " + to_string(outcome) + quoted(text), text);
+        throw ScriptFailure("control start: " + to_string(outcome) + quoted(text), text,
+                            ran(outcome));
     }
     const StatusReading reading = poll(agent, version, RunState::started, deadline);
     if (reading.state == RunState::started) return;
@@ -135,7 +140,7 @@ void Control::start(const std::string& agent, const std::string& version) const 
                             human_duration(static_cast<double>(timeouts_.start.count())) + " (" +
                             (reading.trouble.empty() ? to_string(reading.state) : reading.trouble) +
                             ")" + quoted(text),
-                        text);
+                        text, true);
 }
 
 void Control::stop(const std::string& agent, const std::string& version) const {
@@ -149,13 +154,16 @@ void Control::stop(const std::string& agent, const std::string& version) const {
                             ", but its status is still " + to_string(reading.state) +
                             (reading.trouble.empty() ? "" : " (" + reading.trouble + ")") +
                             quoted(result.output),
-                        result.output);
+                        result.output, ran(result.outcome));
 }
 
 void Control::trim_log(const std::string& agent) const {
     const fs::path path = layout_.control_log(agent);
     const auto info = status_of(path);
-    if (!info || !S_ISREG(info->st_mode) || info->st_size <= max_control_log) return;
+    if (!info) return;
+    // Found now, not between stop and start.
+    if (!S_ISREG(info->st_mode)) throw Error(path.string() + " is not a regular file: remove it");
+    if (info->st_size <= max_control_log) return;
     const Fd fd(::open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (!fd || ::ftruncate(fd.get(), 0) != 0)
         log_.warning(agent, "cannot empty " + path.string() + ": " + std::strerror(errno));

@@ -22,13 +22,17 @@ struct StatusReading {
 /// A control script that did not do what it was asked to.
 class ScriptFailure : public Error {
   public:
-    ScriptFailure(const std::string& cause, std::string output)
-        : Error(cause), output_(std::move(output)) {}
+    ScriptFailure(const std::string& cause, std::string output, bool ran)
+        : Error(cause), output_(std::move(output)), ran_(ran) {}
     /// The script's last output, as it came; up to 64 KiB.
     [[nodiscard]] const std::string& output() const noexcept { return output_; }
 
+    /// False where the script could not be run at all: then it has started nothing either.
+    [[nodiscard]] bool ran() const noexcept { return ran_; }
+
   private:
     std::string output_;
+    bool ran_;
 };
 
 /// Runs the scripts. Thread-safe on different agents. What is passed in must outlive it.
@@ -52,7 +56,8 @@ class Control {
     /// with 0 counts. Throws ScriptFailure.
     void stop(const std::string& agent, const std::string& version) const;
 
-    /// Empties a control.log that has grown above 1 MiB; what prevents it is warned of.
+    /// Empties a control.log that has grown above 1 MiB; what prevents it is warned of. Throws
+    /// Error where something else is in its place.
     void trim_log(const std::string& agent) const;
 
     /// The end of what the last start wrote to control.log; never throws.

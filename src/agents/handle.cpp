@@ -116,7 +116,7 @@ class Execution {
         if (plan_.republish)
             memory_.aside = plan_.target;
         else
-            memory_.deployment(entry.version).used_at = unix_now();
+            memory_.use(entry.version, unix_now());
         // What the updater makes it must know as its own, before it is there.
         save();
         if (!plan_.republish) make_dir(hands_.layout.agent_dir(entry.name), 0755);
@@ -165,10 +165,17 @@ class Execution {
             hands_.control.stop(plan_.name, version);
         } catch (const ScriptFailure& failure) {
             outcome_.state = RunState::unknown;
-            throw Error(version + " will not stop: " + failure.what());
+            if (failure.ran() || !undoing(version))
+                throw Error(version + " will not stop: " + failure.what());
+            // It never came up, and with a control that cannot be run nothing of it can.
         }
         stopped_ = version;
         outcome_.state = RunState::stopped;
+    }
+
+    [[nodiscard]] bool undoing(const std::string& version) const {
+        const auto& record = memory_.last_switch;
+        return record && record->to == version && record->phase == Switch::Phase::undoing;
     }
 
     void control_start(const std::string& version) {
@@ -216,9 +223,8 @@ class Execution {
             record.digests = deployment->digests;
         }
         memory_.last_switch = record;
-        for (Deployment& deployment : memory_.deployed)
-            if (deployment.version == version || deployment.version == plan_.current)
-                deployment.used_at = record.at;
+        for (const std::string& used : {plan_.current.value_or(""), version})
+            if (memory_.find(used) != nullptr) memory_.use(used, record.at);
         save();
     }
 
@@ -319,7 +325,7 @@ class Execution {
         }
         memory_.last_switch->phase = Switch::Phase::undoing;
         save();
-        hands_.log.error(plan_.name, what + "; going back to " + record.from);
+        hands_.log.warning(plan_.name, version + " does not come up: going back to " + record.from);
         roll_back(record);
         throw Error(what + "; rolled back to " + record.from);
     }

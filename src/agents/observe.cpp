@@ -65,6 +65,15 @@ void look_at_versions(const Layout& layout, Observed& agent) {
     }
 }
 
+/// Not followed, as its folder is not; and not passed over, since it may well be running.
+void refuse_linked_version(const Layout& layout, Observed& agent) {
+    if (agent.version_file.empty()) return;
+    const auto info = status_of(layout.version_dir(agent.name, agent.version_file));
+    if (info && S_ISLNK(info->st_mode))
+        agent.fault = agent.trouble =
+            "its version dir " + agent.version_file + " is a symbolic link: make it a real folder";
+}
+
 std::optional<Observed> look_at_agent(const Layout& layout, const std::string& name,
                                       const std::map<std::string, std::string>& hold) {
     Observed agent;
@@ -83,6 +92,7 @@ std::optional<Observed> look_at_agent(const Layout& layout, const std::string& n
         agent.held = hold_reason(layout, name, hold);
         read_version_file(layout, agent);
         look_at_versions(layout, agent);
+        refuse_linked_version(layout, agent);
         const VersionDir* named = agent.find(agent.version_file);
         if (named != nullptr && named->has_control) {
             agent.current = agent.version_file;

@@ -60,6 +60,7 @@ Digests Stager::stage(const Entry& entry, const StagePaths& stage) {
     const Digest expected = expected_digest(entry);
     fetch_tarball(entry, stage, expected);
     log_.progress(entry.name, "unpacking " + entry.version);
+    log_.debug(entry.name, tools_.tar + " --extract < " + stage.tarball.string());
     UnpackLimits limits;
     limits.max_bytes = config_.download.max_unpacked;
     limits.timeout = config_.timeouts.download;
@@ -98,6 +99,7 @@ std::string Stager::fetch_text(const std::string& url, const std::string& what,
 void Stager::fetch_tarball(const Entry& entry, const StagePaths& stage, const Digest& expected) {
     if (status_of(stage.tarball)) {
         try {
+            const Fd alone = open_tarball(stage.tarball, stop_);
             verify(entry, stage.tarball, stage, expected);
             return;
         } catch (const Error& error) {
@@ -183,6 +185,7 @@ std::string Stager::digest_of(DigestKind kind, const fs::path& file) {
     sum.timeout = config_.timeouts.download;
     sum.input = input.get();
     sum.stop = &stop_;
+    log_.debug("", sum.argv[0] + " < " + file.string());
     const Result result = run(sum);
     if (std::holds_alternative<Interrupted>(result.outcome)) throw Stopped();
     const auto hex = parse_tool_output(kind, result.output);
@@ -203,6 +206,7 @@ void Stager::verify_signature(const Entry& entry, const fs::path& file, const St
     minisign.environment = tool_environment();
     minisign.timeout = config_.timeouts.download;
     minisign.stop = &stop_;
+    log_.debug(entry.name, tools_.minisign + " -V -m " + file.string());
     const Result result = run(minisign);
     remove_file(stage.signature);
     if (std::holds_alternative<Interrupted>(result.outcome)) throw Stopped();

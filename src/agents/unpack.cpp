@@ -1,6 +1,7 @@
 #include "agents/unpack.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <array>
@@ -17,12 +18,6 @@ namespace {
 
 void set_mode(const fs::path& dir, mode_t mode) {
     if (::fchmod(open_dir(dir).get(), mode) != 0) fail("cannot set the mode of", dir, errno);
-}
-
-Fd open_tarball(const fs::path& path) {
-    Fd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-    if (!fd) fail("cannot open", path, errno);
-    return fd;
 }
 
 /// What gzip says of the size of its content: modulo 4 GiB, and of the last member only. Good
@@ -56,6 +51,8 @@ class TarListing {
     [[nodiscard]] std::uint64_t members() const { return members_; }
     [[nodiscard]] const std::string& last_member() const { return last_member_; }
     [[nodiscard]] const std::string& bad_member() const { return bad_member_; }
+    /// A member that stands behind a block of NULs, where a plain tar would have stopped.
+    [[nodiscard]] const std::string& behind_end() const { return behind_end_; }
     [[nodiscard]] bool ends_well() const { return nulls_ && ended_; }
 
   private:
@@ -70,7 +67,7 @@ class TarListing {
         } else if (name == "** End of File **") {
             ended_ = true;
         } else {
-            nulls_ = false;
+            if (nulls_) behind_end_ = name;
             ++members_;
             last_member_ = name;
             if (name.starts_with('/') || has_dot_dot(name)) bad_member_ = name;
@@ -87,13 +84,14 @@ class TarListing {
     std::uint64_t members_ = 0;
     std::string last_member_;
     std::string bad_member_;
+    std::string behind_end_;
     bool nulls_ = false;
     bool ended_ = false;
 };
 
 Command tar_command(const StagePaths& stage, const UnpackLimits& limits, const Tools& tools) {
     Command tar;
-    // --ignore-zeros: a block of NULs in the middle must not hide what follows.
+    // --ignore-zeros: a block of NULs in the middle must not hide what follows from us.
     tar.argv = {tools.tar,
                 "--extract",
                 "--file=-",
@@ -150,6 +148,9 @@ void run_tar(const StagePaths& stage, const UnpackLimits& limits, const Tools& t
     if (!succeeded(result.outcome))
         throw Error("cannot unpack: tar: " + to_string(result.outcome) + ": " +
                     one_line(result.output, 300));
+    if (!listing.behind_end().empty())
+        throw Error("the archive is refused: member " + one_line(listing.behind_end(), 200) +
+                    " stands behind the end-of-archive mark");
     if (!listing.ends_well())
         throw Error("the archive is refused: it is cut off" + after(listing) +
                     " (no end-of-archive mark)");
@@ -165,11 +166,24 @@ void check_space(const Fd& tarball, const UnpackLimits& limits, DiskBudget::Shar
 
 }  // namespace
 
+Fd open_tarball(const fs::path& tarball, const StopSignal& stop) {
+    Fd fd(::open(tarball.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    if (!fd) fail("cannot open", tarball, errno);
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR) fail("cannot lock", tarball, errno);
+        if (std::chrono::steady_clock::now() >= give_up)
+            throw Error("another program still unpacks " + tarball.string());
+        if (!stop.sleep_for(std::chrono::milliseconds(20))) throw Stopped();
+    }
+    return fd;
+}
+
 void unpack(const StagePaths& stage, const UnpackLimits& limits, const Tools& tools,
             DiskBudget& budget, const StopSignal& stop) {
     const std::string tarball_name = stage.tarball.filename();
     const std::vector<std::string> kept = {tarball_name};
-    const Fd tarball = open_tarball(stage.tarball);
+    const Fd tarball = open_tarball(stage.tarball, stop);
     DiskBudget::Share share(budget);
     check_space(tarball, limits, share);
     // What a killed unpack left goes first: unpacking over an old tree can escape it.

@@ -8,6 +8,7 @@
 #include "agents/disk_budget.hpp"
 #include "agents/tools.hpp"
 #include "rules/layout.hpp"
+#include "world/fd.hpp"
 #include "world/log.hpp"
 #include "world/stop.hpp"
 
@@ -21,6 +22,10 @@ struct UnpackLimits {
     std::uint64_t max_entries = 100'000;  ///< files, folders and links
     std::chrono::seconds timeout{900};
 };
+
+/// Opens a tarball once nobody else unpacks it: the tar of a pass that was killed may still be at
+/// work. tar inherits this descriptor, and its lock with it. Throws Error or Stopped.
+Fd open_tarball(const std::filesystem::path& tarball, const StopSignal& stop);
 
 /// Unpacks `stage.tarball` into `stage.dir`, which holds nothing else afterwards, checks the tree,
 /// makes it durable and removes the tarball: that is the commit. Throws Error that names the member

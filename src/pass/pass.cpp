@@ -85,6 +85,8 @@ class Pass {
         http_ = make_curl_http(http_settings(config_), log_, stop_);
         const auto observed = observe(layout_, control_, config_.hold, &stop_);
         if (stop_.raised()) return interrupted();
+        for (const Observed& agent : observed)
+            if (!agent.trouble.empty()) log_.warning(agent.name, agent.trouble);
         const Memories memories = store_.load(!options_.dry_run);
         const Answer answer = ask(observed, memories, token);
         if (answer.interrupted || stop_.raised()) return interrupted();
@@ -139,6 +141,7 @@ class Pass {
         rules.keep_versions = config_.keep_versions;
         rules.retry = options_.retry;
         rules.may_switch = answer.fresh;
+        rules.answered = answer.desired.has_value();
         rules.only = {config_.agents.begin(), config_.agents.end()};
         rules.now = unix_now();
         rules.boot_id = boot_id();

@@ -52,18 +52,23 @@ void PassResults::log_summary(const Plan& plan, const std::vector<AgentOutcome>&
     std::size_t changed = 0;
     std::size_t failed = 0;
     std::size_t held = 0;
+    std::string why_held;
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
         if (!outcomes[i].error.empty()) {
             ++failed;
         } else if (!outcomes[i].done.empty()) {
             ++changed;
         }
-        if (plan.agents[i].held) ++held;
+        if (plan.agents[i].held) {
+            ++held;
+            why_held +=
+                (why_held.empty() ? "" : "; ") + plan.agents[i].name + " " + plan.agents[i].reason;
+        }
     }
     const std::string text =
         "pass ended with " + std::to_string(exit_code) + ": " + std::to_string(plan.agents.size()) +
         (plan.agents.size() == 1 ? " agent" : " agents") + count(changed, "changed") +
-        count(failed, "failed") + count(held, "held") +
+        count(failed, "failed") + count(held, "held (" + why_held + ")") +
         count(plan.errors.size(), "wrong in the answer") +
         (changed + failed + held + plan.errors.size() == 0 && answer.failure.empty()
              ? ", nothing to do"

@@ -222,6 +222,13 @@ Deployment& AgentMemory::deployment(const std::string& version) {
     return deployed.back();
 }
 
+void AgentMemory::use(const std::string& version, std::int64_t now) {
+    std::int64_t newest = 0;
+    for (const Deployment& other : deployed)
+        if (other.version != version) newest = std::max(newest, other.used_at);
+    deployment(version).used_at = std::max(now, newest + 1);
+}
+
 std::string to_json(const AgentMemory& memory) {
     json object{
         {"format", format}, {"deployed", json::array()}, {"wanted", to_string(memory.wanted)}};

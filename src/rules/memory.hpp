@@ -72,6 +72,8 @@ struct AgentMemory {
     [[nodiscard]] const Deployment* find(const std::string& version) const;
     /// The deployment of `version`, made if there is none.
     Deployment& deployment(const std::string& version);
+    /// Notes that `version` is used now: later than all others, whatever the clock says.
+    void use(const std::string& version, std::int64_t now);
 };
 
 std::string to_json(const AgentMemory& memory);

@@ -12,6 +12,10 @@ constexpr std::int64_t a_day = 24 * 60 * 60;
 /// A switch that lies further ahead than this was recorded by a clock that has jumped since.
 constexpr std::int64_t clock_slack = 300;
 
+std::string held_reason(const Observed& observed) {
+    return observed.held->empty() ? "held" : "held: " + *observed.held;
+}
+
 /// The planner's work on one agent: what it looks at, and the plan that grows.
 class AgentPlanner {
   public:
@@ -55,7 +59,7 @@ class AgentPlanner {
 
     AgentPlan hold() {
         plan_.held = true;
-        return leave(seen_.held->empty() ? "held" : "held: " + *seen_.held);
+        return leave(held_reason(seen_));
     }
 
     AgentPlan leave(const std::string& reason) {
@@ -432,16 +436,21 @@ class AgentPlanner {
 };
 
 /// An agent of the host that the answer does not name.
-AgentPlan unnamed(const Observed& observed, const AgentMemory& memory) {
+AgentPlan unnamed(const Observed& observed, const AgentMemory& memory, bool answered) {
     AgentPlan plan;
     plan.name = observed.name;
     plan.current = observed.current;
     plan.status = observed.state;
     plan.memory = memory;
     plan.held = observed.held.has_value();
-    plan.reason = "ops-meta does not name it: reported, left alone";
+    if (plan.held) {
+        plan.reason = held_reason(observed);
+        return plan;
+    }
+    plan.reason = answered ? "ops-meta does not name it: reported, left alone"
+                           : "there is no answer to go by: left alone";
     // Of a first install that nobody wants any more there is nothing left to report.
-    if (!observed.has_version_file) plan.memory.trouble.reset();
+    if (answered && !observed.has_version_file) plan.memory.trouble.reset();
     return plan;
 }
 
@@ -545,7 +554,7 @@ Plan plan(const std::vector<Observed>& observed, const Desired& desired,
         if (entry == entries.end()) {
             // A folder of data, say: nobody's business.
             if (!agent.has_version_file && !agent.current && !memory_of(name).trouble) continue;
-            plan.agents.push_back(unnamed(agent, memory_of(name)));
+            plan.agents.push_back(unnamed(agent, memory_of(name), rules.answered));
             if (bad_entries.contains(name))
                 plan.agents.back().reason = "its entry is wrong: not touched";
             continue;

@@ -68,6 +68,7 @@ struct PlanRules {
     int keep_versions = 3;
     bool retry = false;          ///< --retry: forget failures
     bool may_switch = true;      ///< false while ops-meta is down: no new switch
+    bool answered = true;        ///< false: there is no answer, not even a kept one
     std::set<std::string> only;  ///< --agent; empty: all
     std::int64_t now = 0;        ///< unix seconds
     std::string boot_id;

@@ -130,8 +130,9 @@ std::string_view trim(std::string_view text) {
 }
 
 std::string one_line(std::string_view text, std::size_t max_bytes) {
-    std::string line = clean(trim(text), ' ');
-    if (line.size() <= max_bytes) return line;
+    const std::string cleaned = clean(text, ' ');
+    const std::string_view line = trim(cleaned);
+    if (line.size() <= max_bytes) return std::string(line);
     if (max_bytes < ellipsis.size()) return std::string(tail(line, max_bytes));
     return std::string(ellipsis).append(tail(line, max_bytes - ellipsis.size()));
 }

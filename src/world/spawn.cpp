@@ -65,7 +65,8 @@ class Attributes {
         ::posix_spawnattr_setflags(
             &attributes_, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
         sigset_t signals;
-        // sigfillset() leaves out two that glibc keeps to itself, which the child would then ignore.
+        // sigfillset() leaves out two that glibc keeps to itself, which the child would then
+        // ignore.
         std::memset(&signals, 0xff, sizeof signals);
         ::posix_spawnattr_setsigdefault(&attributes_, &signals);
         sigemptyset(&signals);
