@@ -11,7 +11,7 @@
 namespace ops {
 
 /// The largest answer that is read, in bytes.
-inline constexpr std::size_t max_answer_bytes = 4 * 1024 * 1024;
+inline constexpr std::size_t max_answer_bytes = std::size_t{4} * 1024 * 1024;
 
 /// Where the digest that a tarball is checked against comes from: given in the answer itself
 /// (`hex`), or to be asked for at `url`. Exactly one of the two is set.

@@ -13,9 +13,9 @@ namespace {
 using nlohmann::json;
 
 constexpr int format = 1;
-constexpr std::size_t max_memory_bytes = 4 * 1024 * 1024;
+constexpr std::size_t max_memory_bytes = std::size_t{4} * 1024 * 1024;
 /// An answer of 4 MiB, each byte of which is escaped as six.
-constexpr std::size_t max_kept_bytes = 28 * 1024 * 1024;
+constexpr std::size_t max_kept_bytes = std::size_t{28} * 1024 * 1024;
 constexpr std::size_t max_boot_id = 128;
 
 /// Reads the fields of one object. Each throws Error for what to_json() would not have written.

@@ -91,7 +91,8 @@ void put_agents(Exposition& out, const PassMetrics& metrics) {
     flags("ops_updater_agent_in_sync",
           "1 if the agent has the version and the run state that ops-meta wants.", &Agent::in_sync);
     flags("ops_updater_agent_held", "1 if an operator holds the agent.", &Agent::held);
-    flags("ops_updater_agent_failed", "1 if a version of the agent failed and is waited out.",
+    flags("ops_updater_agent_failed",
+          "1 if a bad version of the agent is waited out, or the last pass failed with it.",
           &Agent::failed);
 }
 

@@ -173,7 +173,8 @@ class AgentPlanner {
     }
 
     void same_version() {
-        if (rules_.may_switch && another_build_is_published()) {
+        // One thing at a time: a lost `.version` is written again first.
+        if (rules_.may_switch && !seen_.current_recovered && another_build_is_published()) {
             if (waits()) {
                 keep_current("the republished build of " + entry_.version);
             } else {
@@ -266,7 +267,7 @@ class AgentPlanner {
     void roll_back(const std::string& why) {
         const Switch& record = *switched();
         plan_.previous = record.from;
-        plan_.republish = record.new_tree != 0;
+        plan_.republish = record.from == record.to;
         plan_.steps.clear();
         if (seen_.state != RunState::stopped)
             plan_.steps.push_back({Action::stop, record.to, Prune::none});

@@ -17,7 +17,7 @@ enum class Format { text, json };
 
 struct ViewStyle {
     bool colour = false;
-    int columns = 100;  ///< text is laid out to fit
+    int columns = 100;  ///< text is laid out to fit; 0: no limit
 };
 
 /// Where a plan belongs to.

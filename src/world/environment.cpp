@@ -109,7 +109,9 @@ std::optional<std::string> find_program(const std::string& program, const std::s
     if (program.empty() || program.find('/') != std::string::npos) return std::nullopt;
     for (const std::string& folder : split_path(path)) {
         if (folder.empty() || folder.front() != '/') continue;
-        std::string candidate = folder + (folder.back() == '/' ? "" : "/") + program;
+        std::string candidate = folder;
+        if (candidate.back() != '/') candidate += '/';
+        candidate += program;
         struct stat status {};
         if (::stat(candidate.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
             ::faccessat(AT_FDCWD, candidate.c_str(), X_OK, AT_EACCESS) == 0) {

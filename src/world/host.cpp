@@ -140,7 +140,7 @@ std::optional<ProcessInfo> process_info(int pid) {
     info.start_ticks = stat->start_ticks;
     info.name = stat->name;
     info.executable = link_target(folder + "/exe");
-    info.arguments = split_arguments(read_proc(folder + "/cmdline", 256 * 1024));
+    info.arguments = split_arguments(read_proc(folder + "/cmdline", std::size_t{256} * 1024));
     return info;
 }
 

@@ -20,6 +20,7 @@ using std::chrono::steady_clock;
 constexpr int max_redirects = 5;
 constexpr std::size_t max_header_bytes = 256 * 1024;
 constexpr long stall_bytes_per_second = 1024;
+constexpr int longest_poll_ms = 10'000;  // libcurl shortens it to its own timers
 
 /// libcurl reads up to a hundred buffers before it looks at the rate: with a rate, about a second's
 /// worth.
@@ -209,7 +210,7 @@ std::optional<HttpFailure> HttpExchange::run_hop(Hop& hop) {
     int running = 1;
     while (!stop_.raised() && curl_multi_perform(multi, &running) == CURLM_OK && running != 0) {
         curl_waitfd stop_event{stop_.fd(), CURL_WAIT_POLLIN, 0};
-        curl_multi_poll(multi, &stop_event, 1, 1000, nullptr);
+        curl_multi_poll(multi, &stop_event, 1, longest_poll_ms, nullptr);
     }
     int left = 0;
     if (const CURLMsg* message = curl_multi_info_read(multi, &left)) code = message->data.result;

@@ -32,7 +32,7 @@ constexpr milliseconds last_look{50};
 constexpr std::size_t most_running = 200;  ///< whatever their age: descriptors are finite
 constexpr milliseconds longest_timeout = std::chrono::hours(24 * 365);
 
-using Buffer = std::array<char, 64 * 1024>;  ///< as large as a pipe
+using Buffer = std::array<char, 65536>;  ///< as large as a pipe
 
 /// The last bytes of a stream, in no more memory than they take.
 class Tail {

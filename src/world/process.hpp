@@ -46,9 +46,9 @@ struct Command {
     std::filesystem::path directory;       ///< where it runs; "": where we are
     std::vector<std::string> environment;  ///< "NAME=value"; all of it
     std::chrono::milliseconds timeout{std::chrono::seconds(60)};
-    int input = -1;   ///< descriptor for its stdin, not owned; -1: /dev/null
-    int output = -1;  ///< descriptor for its stdout and stderr, not owned; -1: captured
-    std::size_t keep = 64 * 1024;  ///< how many of the last captured bytes are kept
+    int input = -1;            ///< descriptor for its stdin, not owned; -1: /dev/null
+    int output = -1;           ///< descriptor for its stdout and stderr, not owned; -1: captured
+    std::size_t keep = 65536;  ///< how many of the last captured bytes are kept
     /// If set, a signal ends the program, or keeps it from starting: Interrupted.
     const StopSignal* stop = nullptr;
     /// Called with each captured piece, from the thread that runs the command.
