@@ -1,13 +1,18 @@
 #!/bin/sh
 # Installs the Debian packages that a target needs, where they are missing.
-# usage: deps.sh build | test | lint
+# usage: deps.sh build|demo|test|lint|fuzz|bench|package
 set -eu
 
 case "${1:-}" in
     build) packages="g++ make libcurl4-openssl-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev" ;;
-    test) packages="doctest-dev libcpp-httplib-dev libssl-dev curl strace xz-utils" ;;
-    lint) packages="clang clang-format clang-tidy cppcheck shellcheck" ;;
-    *) echo "usage: $0 build|test|lint" >&2; exit 64 ;;
+    demo) packages="libcpp-httplib-dev libssl-dev" ;;
+    test) packages="doctest-dev libcpp-httplib-dev libssl-dev openssl curl strace procps" ;;
+    lint) packages="clang clang-format clang-tidy cppcheck shellcheck mandoc systemd
+        libcpp-httplib-dev libssl-dev" ;;
+    fuzz) packages="clang libclang-rt-14-dev" ;;
+    bench) packages="curl jq strace libcpp-httplib-dev libssl-dev" ;;
+    package) packages="dpkg-dev fakeroot" ;;
+    *) echo "usage: $0 build|demo|test|lint|fuzz|bench|package" >&2; exit 64 ;;
 esac
 
 missing=""
