@@ -5,6 +5,7 @@ CXXFLAGS ?= -O2
 SANITIZE ?=
 VERSION  := 1.0.0
 OUTPUT   ?= $(BUILD)/ops-updater
+JOBS     ?= $(shell nproc)
 
 ifeq ($(origin CXX),default)
 CXX := g++
@@ -71,22 +72,52 @@ $(TRANSPORT): $(call objects,tests/transport) $(WORLD) $(RULES)
 $(E2E): $(call objects,tests/e2e) $(call objects,tests/support)
 	$(CXX) $(ALL_FLAGS) $(LDFLAGS) -o $@ $^ -lcpp-httplib -lyaml-cpp -lssl -lcrypto -lz
 
-# What make test runs besides the binaries: short slices of the slow campaigns.
+FUZZ_TARGETS := answer config digest_file memory version_file
+REPLAYS := $(FUZZ_TARGETS:%=$(BUILD)/fuzz-replay/%)
+$(BUILD)/fuzz-replay/%: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(BUILD)/obj/tests/fuzz/replay.o $(RULES)
+	@mkdir -p $(@D)
+	$(CXX) $(ALL_FLAGS) $(LDFLAGS) -o $@ $^ $(RULES_LIBS)
+
 .PHONY: test
 test: ## build and run all tests (under 3 minutes on 2 cores); fetches what it needs
 	@tests/tools/deps.sh test
-	@$(MAKE) --no-print-directory $(OUTPUT) $(META) $(TEST_BINARIES)
+	@$(MAKE) --no-print-directory -j$(JOBS) tests-built
 	@tests/tools/unpack-tools.sh
-	@OPS_UPDATER=$(abspath $(OUTPUT)) OPS_META=$(abspath $(META)) \
-	    tests/tools/run-tests.sh $(TEST_BINARIES) $(TEST_SCRIPTS)
+	@tests/tools/test.sh $(BUILD)
+
+.PHONY: tests-built
+tests-built: $(OUTPUT) $(META) $(TEST_BINARIES) $(REPLAYS)
+
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz
+fuzz: ## libFuzzer with ASan and UBSan on each parser, FUZZ_SECONDS each (60)
+	@tests/tools/deps.sh fuzz
+	@$(MAKE) --no-print-directory -j$(JOBS) fuzz-built BUILD=build/fuzz CXX=clang++ \
+	    CXXFLAGS="-O1 -g1" SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all"
+	@tests/tools/fuzz.sh build/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+.PHONY: fuzz-built
+fuzz-built: $(FUZZ_TARGETS:%=$(BUILD)/%-fuzz)
+$(BUILD)/%-fuzz: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(RULES)
+	$(CXX) $(ALL_FLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(RULES_LIBS)
 
 .PHONY: asan
 asan: ## the same tests with ASan and UBSan
 	@$(MAKE) --no-print-directory test BUILD=build/asan CXXFLAGS="-O1 -g1" \
 	    SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all"
 
+.PHONY: lint
+lint: ## clang-format, clang-tidy, cppcheck, shellcheck, man page, systemd units
+	@tests/tools/lint.sh
+
+.PHONY: format
+format: ## bring all C++ into the project's format
+	git ls-files '*.cpp' '*.hpp' | xargs clang-format -i
+
 .PHONY: demo
-demo: $(OUTPUT) $(META) ## show the main job live against the example ops-meta
+demo: ## show the main job live against the example ops-meta
+	@tests/tools/deps.sh demo
+	@$(MAKE) --no-print-directory -j$(JOBS) $(OUTPUT) $(META)
 	@tests/demo/demo.sh $(OUTPUT) $(META)
 
 # --- install ------------------------------------------------------------------------------------
