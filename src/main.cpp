@@ -33,7 +33,9 @@ void make_process_sane() {
 
 ViewStyle stdout_style() {
     ViewStyle style;
+    style.columns = 0;  // into a pipe or a file: lines as long as they are
     if (::isatty(STDOUT_FILENO) == 0) return style;
+    style.columns = 80;
     const char* no_colour = std::getenv("NO_COLOR");
     const char* terminal = std::getenv("TERM");
     style.colour = (no_colour == nullptr || *no_colour == '\0') && terminal != nullptr &&

@@ -40,6 +40,7 @@ class Execution {
             outcome_.error = plan_.problem;
             hands_.log.error(plan_.name, plan_.problem);
         }
+        outcome_.failed_version = memory_.failure.has_value();
         hands_.log.progress(plan_.name, "");
         return std::move(outcome_);
     }

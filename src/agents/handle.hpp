@@ -16,6 +16,7 @@ namespace ops {
 struct AgentOutcome {
     std::vector<Action> done;
     std::string error;                   ///< one line; empty: all went well
+    bool failed_version = false;         ///< a bad version is being waited out
     bool interrupted = false;            ///< a stop signal came before it was finished
     std::string version;                 ///< in use now
     RunState state = RunState::unknown;  ///< of that version, as last seen

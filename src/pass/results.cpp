@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "rules/error.hpp"
+#include "rules/screen.hpp"
 #include "rules/text.hpp"
 #include "rules/views.hpp"
 #include "world/files.hpp"
@@ -15,7 +16,7 @@ constexpr std::size_t max_last_pass = 256 * 1024;
 constexpr std::size_t max_remembered_errors = 50;
 
 std::string error_line(const EntryError& error) {
-    return (error.agent.empty() ? "" : error.agent + ": ") + error.message;
+    return named(error.agent, error.message);
 }
 
 std::string count(std::size_t number, const std::string& what) {
@@ -23,7 +24,8 @@ std::string count(std::size_t number, const std::string& what) {
 }
 
 bool in_sync(const AgentPlan& plan, const AgentOutcome& outcome) {
-    if (plan.held || !plan.entry) return plan.held;
+    // What nobody orders, or an operator holds, is as it should be; a wrong entry is not.
+    if (plan.held || plan.cmd == Cmd::none) return !plan.wrong_entry && plan.problem.empty();
     const RunState wanted = plan.cmd == Cmd::start ? RunState::started : RunState::stopped;
     return outcome.error.empty() && outcome.version == plan.desired && outcome.state == wanted;
 }
@@ -108,7 +110,7 @@ void PassResults::write_metrics(const Plan& plan, const std::vector<AgentOutcome
         metrics.agents.push_back({agent.name, outcomes[i].version,
                                   outcomes[i].state == RunState::started,
                                   in_sync(agent, outcomes[i]), agent.held,
-                                  agent.memory.failure.has_value() || !outcomes[i].error.empty()});
+                                  outcomes[i].failed_version || !outcomes[i].error.empty()});
         for (const Action action : outcomes[i].done)
             ++metrics.actions[to_string(action)];
     }

@@ -556,8 +556,10 @@ Plan plan(const std::vector<Observed>& observed, const Desired& desired,
             // A folder of data, say: nobody's business.
             if (!agent.has_version_file && !agent.current && !memory_of(name).trouble) continue;
             plan.agents.push_back(unnamed(agent, memory_of(name), rules.answered));
-            if (bad_entries.contains(name))
+            if (bad_entries.contains(name)) {
+                plan.agents.back().wrong_entry = true;
                 plan.agents.back().reason = "its entry is wrong: not touched";
+            }
             continue;
         }
         const auto digests = published.find(name);

@@ -49,11 +49,12 @@ struct AgentPlan {
     std::string warning;  ///< one line; does not change the exit code
     std::optional<Entry> entry;  ///< the answer's entry, where the agent is to be handled
     bool held = false;
-    bool republish = false;   ///< the stage goes aside and is exchanged in
-    bool stage_anew = false;  ///< what is in V's dir is discarded first
-    std::string previous;     ///< what a rollback of this switch goes back to; "": nothing
-    Digests target;           ///< what is known of V's digests now: inline or as published
-    AgentMemory memory;       ///< to be made durable before the first step (if it is not already)
+    bool wrong_entry = false;  ///< the answer names it, but its entry broke a rule
+    bool republish = false;    ///< the stage goes aside and is exchanged in
+    bool stage_anew = false;   ///< what is in V's dir is discarded first
+    std::string previous;      ///< what a rollback of this switch goes back to; "": nothing
+    Digests target;            ///< what is known of V's digests now: inline or as published
+    AgentMemory memory;        ///< to be made durable before the first step (if it is not already)
 
     [[nodiscard]] bool stages() const;  ///< a download, resume or unpack among the steps
 };

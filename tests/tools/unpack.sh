@@ -14,6 +14,7 @@ if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$*" ]; then
 fi
 
 mkdir -p "$(dirname "$dir")"
+dir=$(cd "$(dirname "$dir")" && pwd)/$(basename "$dir")
 fresh=$(mktemp -d "$dir.XXXXXX")
 trap 'rm -rf "$fresh"' EXIT
 trap 'exit 1' HUP INT TERM
