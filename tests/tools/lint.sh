@@ -38,14 +38,14 @@ man_page() {
 }
 units() {
     # verify wants the program at its place; a copy of the units names one that is there.
-    local dir code=0
+    local dir status=0
     dir=$(mktemp -d)
     for unit in service timer; do
         sed 's|/usr/sbin/ops-updater|/bin/true|' "cron/ops-updater.$unit" >"$dir/ops-updater.$unit"
     done
-    systemd-analyze verify --man=no "$dir/ops-updater.service" "$dir/ops-updater.timer" || code=1
+    systemd-analyze verify --man=no "$dir/ops-updater.service" "$dir/ops-updater.timer" || status=1
     rm -r "$dir"
-    return "$code"
+    return "$status"
 }
 
 check "clang-format" clang-format --dry-run -Werror "${code[@]}"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Runs doctest binaries, cut into pieces that run side by side; what fails is shown in full.
 # usage: run-tests.sh [--shards N] BINARY...
+# A piece that fails is tried once more, alone, and said so: many tests watch real time.
 # The last line is "N passed, N failed" (test cases). Exit 1 when something failed, crashed, or left
 # a file or a process behind.
 set -u
@@ -83,6 +84,18 @@ for binary in "$@"; do
     done >>"$work/pieces"
 done
 [ ! -f "$work/pieces" ] || xargs -P "$shards" -n 5 "$0" --piece <"$work/pieces"
+
+# Many tests watch real time, and machines are noisy: what failed in company is tried once more, alone.
+# What then passes is told of; what fails again has failed.
+for result in "$work"/result.*; do
+    [ -f "$result" ] || continue
+    read -r _ bad <"$result"
+    [ "$bad" -gt 0 ] || continue
+    piece=$(grep -F "$work ${result##*.} " "$work/pieces")
+    echo "--- once more, alone: ${piece#"$work" "${result##*.}" }"
+    # shellcheck disable=SC2086 # five words
+    "$0" --piece $piece
+done
 
 passed=0
 for result in "$work"/result.*; do
