@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <thread>
@@ -49,6 +50,25 @@ Fd open_log(const fs::path& path) {
     // Non-blocking was for a FIFO in its place; the script gets an ordinary file.
     if (::fcntl(fd.get(), F_SETFL, O_APPEND) != 0) fail("cannot set up", path, errno);
     return fd;
+}
+
+/// What the host is short of, not what is wrong with the script.
+bool is_shortage(const Outcome& outcome) {
+    const auto* not_started = std::get_if<NotStarted>(&outcome);
+    if (not_started == nullptr) return false;
+    constexpr std::array shortages = {EAGAIN, ENOMEM, EMFILE, ENFILE, ENOSPC, EIO, EINTR};
+    return std::find(shortages.begin(), shortages.end(), not_started->error) != shortages.end();
+}
+
+/// Runs it, and tries for two seconds again where the host could not for a moment.
+Result run_patiently(const Command& command) {
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+    for (;;) {
+        Result result = run(command);
+        if (!is_shortage(result.outcome) || std::chrono::steady_clock::now() >= give_up)
+            return result;
+        std::this_thread::sleep_for(milliseconds(100));
+    }
 }
 
 bool ran(const Outcome& outcome) {
@@ -124,7 +144,8 @@ void Control::start(const std::string& agent, const std::string& version) const 
     const off_t before = ::lseek(log.get(), 0, SEEK_END);
     Command start = command(agent, version, "start", timeouts_.start);
     start.output = log.get();
-    const Outcome outcome = run(start).outcome;
+    const Outcome outcome = run_patiently(start).outcome;
+    if (is_shortage(outcome)) throw Error(version + ": control start " + to_string(outcome));
     const auto output = [&] {
         return read_tail(layout_.control_log(agent),
                          before < 0 ? 0 : static_cast<std::uint64_t>(before), kept_output);
@@ -147,7 +168,7 @@ void Control::start(const std::string& agent, const std::string& version) const 
 void Control::stop(const std::string& agent, const std::string& version) const {
     log_.progress(agent, "stopping " + version);
     const auto deadline = Clock::now() + timeouts_.stop;
-    const Result result = run(command(agent, version, "stop", timeouts_.stop));
+    const Result result = run_patiently(command(agent, version, "stop", timeouts_.stop));
     const StatusReading reading = poll(agent, version, RunState::stopped, deadline);
     if (reading.state == RunState::stopped) return;
     if (reading.state == RunState::unknown && succeeded(result.outcome)) return;

@@ -49,7 +49,8 @@ class Control {
     [[nodiscard]] StatusReading status(const std::string& agent, const std::string& version) const;
 
     /// Starts and polls the status until it is started. Its output goes to control.log, which the
-    /// daemon may go on writing. Throws ScriptFailure.
+    /// daemon may go on writing. Throws ScriptFailure; Error where the host could not run the
+    /// script (no process, memory or descriptor left), which says nothing of the version.
     void start(const std::string& agent, const std::string& version) const;
 
     /// Stops and polls until it is stopped; where the status stays unknown, a script that exited

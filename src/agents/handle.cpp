@@ -26,6 +26,7 @@ class Execution {
             if (plan_.entry) {
                 hands_.control.trim_log(plan_.name);
                 follow(plan_.steps);
+                if (!unsynced_.empty()) throw Error(unsynced_);
                 if (outcome_.error.empty()) memory_.trouble.reset();
             }
             save();
@@ -272,7 +273,15 @@ class Execution {
     }
 
     void write_version(const std::string& version) {
-        replace_file(hands_.layout.version_file(plan_.name), version + "\n", 0644, Durable::yes);
+        const fs::path path = hands_.layout.version_file(plan_.name);
+        try {
+            replace_file(path, version + "\n", 0644, Durable::yes);
+        } catch (const Error& error) {
+            // Renamed, but not surely on disk: the next pass will see it, so there is no way back
+            // from here. Going back to the old version would make two of them run.
+            if (trim(read_file(path, 4096).value_or("")) != version) throw;
+            unsynced_ = error.what();
+        }
     }
 
     void exchange_trees(const std::string& version) {
@@ -440,6 +449,7 @@ class Execution {
     bool touched_ = false;  ///< a step was taken that must be finished
     bool switch_begun_ = false;
     bool trouble_remembered_ = false;
+    std::string unsynced_;  ///< `.version` was written, but may not survive a power cut
 };
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <iostream>
+#include <system_error>
+#include <thread>
 
 #include "agents/handle.hpp"
 #include "agents/observe.hpp"
@@ -14,6 +16,7 @@
 #include "rules/splay.hpp"
 #include "rules/text.hpp"
 #include "rules/url.hpp"
+#include "world/curl_library.hpp"
 #include "world/files.hpp"
 #include "world/host.hpp"
 
@@ -39,6 +42,21 @@ HttpSettings http_settings(const Config& config) {
     return settings;
 }
 
+/// Loads libcurl while the agents are asked: the two take about the same time. What goes wrong is
+/// said by make_curl_http(), which tries again.
+std::jthread load_transport() {
+    try {
+        return std::jthread([] {
+            try {
+                load_curl();
+            } catch (const Error&) {
+            }
+        });
+    } catch (const std::system_error&) {
+        return {};
+    }
+}
+
 std::string read_all(std::istream& in) {
     std::string text;
     char buffer[4096];
@@ -62,6 +80,18 @@ Answer desired_from_file(const std::string& file) {
     return answer;
 }
 
+/// Without what is remembered of it, an agent must not be touched.
+void leave_alone(std::vector<Observed>& observed, const std::string& agent,
+                 const std::string& fault) {
+    auto seen = std::find_if(observed.begin(), observed.end(),
+                             [&](const Observed& one) { return one.name == agent; });
+    if (seen == observed.end()) {
+        seen = observed.insert(observed.end(), Observed{});
+        seen->name = agent;
+    }
+    seen->fault = fault;
+}
+
 class Pass {
   public:
     Pass(const PassOptions& options, Log& log, const StopSignal& stop)
@@ -82,12 +112,16 @@ class Pass {
         if (!sleep_splay(claim)) return interrupted();
 
         PassResults results(layout_, config_, log_);
+        std::jthread transport = load_transport();
+        auto observed = observe(layout_, control_, config_.hold, &stop_);
+        if (transport.joinable()) transport.join();
         http_ = make_curl_http(http_settings(config_), log_, stop_);
-        const auto observed = observe(layout_, control_, config_.hold, &stop_);
         if (stop_.raised()) return interrupted();
         for (const Observed& agent : observed)
             if (!agent.trouble.empty()) log_.warning(agent.name, agent.trouble);
-        const Memories memories = store_.load(!options_.dry_run);
+        const auto [memories, unreadable] = store_.load(!options_.dry_run);
+        for (const auto& [agent, why] : unreadable)
+            leave_alone(observed, agent, "its memory cannot be read: " + why);
         const Answer answer = ask(observed, memories, token);
         if (answer.interrupted || stop_.raised()) return interrupted();
         if (!answer.failure.empty()) log_.error("", answer.failure);

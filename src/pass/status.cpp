@@ -39,7 +39,7 @@ std::string status_report(const Config& config, Format format, const ViewStyle& 
     const auto kept = kept_answer(layout);
     report.answer_at = kept ? kept->at : 0;
     const Desired desired = last_desired(kept);
-    auto memories = store.load(false);
+    auto memories = store.load(false).memories;
 
     const auto wanted = [&](const std::string& agent) {
         return config.agents.empty() ||

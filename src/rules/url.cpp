@@ -149,6 +149,26 @@ std::string join_url(std::string_view prefix, std::string_view file) {
     return lower(scheme).append(prefix.substr(scheme.size())).append("/").append(file);
 }
 
+std::string redact_urls(std::string_view text) {
+    // JSON may escape slashes.
+    std::string shown;
+    for (;;) {
+        const std::size_t plain = text.find("://");
+        const std::size_t escaped = text.find(":\\/\\/");
+        const std::size_t start = plain < escaped ? plain + 3 : escaped + 5;
+        if (plain == npos && escaped == npos) break;
+        shown += text.substr(0, start);
+        text.remove_prefix(start);
+        // A password may itself hold an '@': the last one before the end of the authority counts.
+        const std::size_t end = text.find_first_of("/?#\"'<> \\\t\r\n");
+        const std::size_t at = text.substr(0, end).rfind('@');
+        if (at == npos) continue;
+        shown += "***";
+        text.remove_prefix(at);
+    }
+    return shown.append(text);
+}
+
 std::string redact_url(std::string_view url) {
     const std::size_t scheme = scheme_length(url);
     const std::size_t start = scheme == npos ? 0 : scheme + 3;

@@ -21,6 +21,9 @@ std::string join_url(std::string_view prefix, std::string_view file);
 /// `url` fit for a log: user and password replaced by "***", control characters by '?'.
 std::string redact_url(std::string_view url);
 
+/// A text with URLs in it (an answer, say), with the user and password of each replaced by "***".
+std::string redact_urls(std::string_view text);
+
 /// The host (without user, port and brackets), lower case; empty where there is none.
 std::string url_host(std::string_view url);
 

@@ -50,6 +50,14 @@ fs::path folder_of(const fs::path& path) {
     return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
+int sync(int fd) {
+    int result = 0;
+    do {
+        result = ::fsync(fd);
+    } while (result != 0 && errno == EINTR);
+    return result;
+}
+
 /// Some filesystems know no fsync of a folder and say so: there is nothing to wait for then.
 bool cannot_sync(int error) {
     return error == EINVAL || error == ENOTSUP;
@@ -72,7 +80,7 @@ class TemporaryFile {
     void fill(std::string_view content, mode_t mode, Durable durable) {
         write_all(fd_.get(), content, path_);
         if (::fchmod(fd_.get(), mode) != 0) fail("cannot set the mode of", path_, errno);
-        if (durable == Durable::yes && ::fsync(fd_.get()) != 0) fail("cannot sync", path_, errno);
+        if (durable == Durable::yes && sync(fd_.get()) != 0) fail("cannot sync", path_, errno);
         // Network filesystems report a full disk here. After EINTR the descriptor is gone all the
         // same.
         if (::close(fd_.release()) != 0 && errno != EINTR) fail("cannot write", path_, errno);
@@ -209,7 +217,7 @@ std::vector<std::string> list_dir(const fs::path& path) {
 
 void sync_dir(const fs::path& path) {
     const Fd fd = open_dir(path);
-    if (::fsync(fd.get()) != 0 && !cannot_sync(errno)) fail("cannot sync", path, errno);
+    if (sync(fd.get()) != 0 && !cannot_sync(errno)) fail("cannot sync", path, errno);
 }
 
 void sync_filesystem(const fs::path& path) {

@@ -3,11 +3,11 @@
 #include <curl/curl.h>
 
 #include <algorithm>
-#include <mutex>
 
 #include "rules/error.hpp"
 #include "rules/text.hpp"
 #include "rules/url.hpp"
+#include "world/curl_library.hpp"
 #include "world/http_download.hpp"
 #include "world/http_exchange.hpp"
 #include "world/http_failure.hpp"
@@ -126,7 +126,7 @@ class CurlHttp : public Http {
 
     void log_body(const char* verb, const std::string& body, const std::string& secret) {
         if (!log_.debugging() || body.empty()) return;
-        const std::string shown = without_secret(body.substr(0, logged_bytes), secret);
+        const std::string shown = redact_urls(without_secret(body, secret)).substr(0, logged_bytes);
         log_.debug("", std::string(verb) + ": " + one_line(shown, 2 * logged_bytes) +
                            (body.size() > logged_bytes ? "…" : ""));
     }
@@ -140,12 +140,7 @@ class CurlHttp : public Http {
 
 std::unique_ptr<Http> make_curl_http(const HttpSettings& settings, Log& log,
                                      const StopSignal& stop) {
-    static std::once_flag once;
-    std::call_once(once, [] {
-        if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-            throw Error("libcurl cannot be set up", ExitCode::config);
-        }
-    });
+    load_curl();
     return std::make_unique<CurlHttp>(settings, log, stop);
 }
 

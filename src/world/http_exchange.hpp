@@ -16,6 +16,8 @@
 
 namespace ops {
 
+class HttpHandle;
+
 /// What is asked.
 struct HttpCall {
     std::string url;
@@ -65,14 +67,13 @@ class HttpExchange {
   private:
     struct Hop;
     std::optional<HttpFailure> run_hop(Hop& hop);
-    void set_up(Hop& hop);
-    void log_hop(const Hop& hop, std::int64_t milliseconds, const std::string& result);
+    void log_hop(const Hop& hop, std::chrono::steady_clock::duration taken,
+                 const std::string& failure);
 
-    struct Handles;
     const HttpSettings& settings_;
     Log& log_;
     const StopSignal& stop_;
-    std::unique_ptr<Handles> handles_;
+    std::unique_ptr<HttpHandle> handle_;
 };
 
 /// `text` with every occurrence of `secret` replaced: a server may echo what it was sent.

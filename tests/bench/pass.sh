@@ -2,10 +2,14 @@
 # The pass as a careful administrator would write it in shell: what ops-updater is measured against.
 # usage: pass.sh OPS_DIR URL HOSTNAME
 # One curl for the report and one for both files of a download; one jq to write the report and one to
-# read the answer; no program for what the shell can do itself. It has no timeouts around the
-# scripts, no retries, no rollback, no memory, and nothing that it writes is synced.
+# read the answer; no program for what the shell can do itself. It has no retries, no rollback and no
+# memory, and nothing that it writes is synced. A script that hangs must not end all later passes, so
+# each runs under timeout(1); with an empty `limit` in the environment they do not.
+# shellcheck disable=SC2086 # $short and $long are words or nothing
 set -eu
 ops=$1 url=$2 host=$3
+short=${limit-timeout 10}
+long=${limit-timeout 60}
 tab=$(printf '\t')
 
 exec 9<"$ops"
@@ -14,7 +18,7 @@ cd "$ops"
 
 # --- report --------------------------------------------------------------------------------------
 status_of() { # AGENT VERSION
-    case $(cd "$1/$2" && exec ./control status 9<&-) in
+    case $(cd "$1/$2" && exec $short ./control status 9<&-) in
         *started*) state=started ;;
         *stoped* | *stopped*) state=stoped ;;
         *) state=unknown ;;
@@ -64,7 +68,7 @@ reconcile() { # AGENT CURRENT STATE VERSION CMD TARBALL_PREFIX MD5_PREFIX; "-" f
     if [ "$2" != "$4" ]; then
         stage "$1" "$4" "$6" "$7"
         if [ "$2" != - ] && [ "$state" != stoped ]; then
-            (cd "$1/$2" && exec ./control stop 9<&-)
+            (cd "$1/$2" && exec $long ./control stop 9<&-)
             wait_for "$1" "$2" stoped
         fi
         echo "$4" >"$1/.version.new"
@@ -72,10 +76,10 @@ reconcile() { # AGENT CURRENT STATE VERSION CMD TARBALL_PREFIX MD5_PREFIX; "-" f
         state=stoped
     fi
     if [ "$5" = start ] && [ "$state" != started ]; then
-        (cd "$1/$4" && exec ./control start >>../control.log 2>&1 9<&-)
+        (cd "$1/$4" && exec $long ./control start >>../control.log 2>&1 9<&-)
         wait_for "$1" "$4" started
     elif [ "$5" = stop ] && [ "$state" != stoped ]; then
-        (cd "$1/$4" && exec ./control stop 9<&-)
+        (cd "$1/$4" && exec $long ./control stop 9<&-)
         wait_for "$1" "$4" stoped
     fi
 }

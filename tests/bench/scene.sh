@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034 # read by the scripts that source it
+# shellcheck shell=bash disable=SC2034,SC2154 # what one side assigns the other reads
 # What the benchmarks share: a folder that goes at the end, ops-meta on loopback, agents.
 # Sourced with $updater and $meta set; leaves no process and no file behind.
 
@@ -45,29 +45,24 @@ running_agent() {
     echo started >"$1/$2/state"
 }
 
-# agents_running OPS_DIR COUNT: agent-001 and so on, version 1.0.0.
+# numbers COUNT: 001 and so on.
+numbers() { [ "$1" -eq 0 ] || seq -f %03g "$1"; }
+
+# agents_running HOST COUNT: HOST-001 and so on, version 1.0.0, in the ops dir $work/HOST.
 agents_running() {
     local number
-    mkdir -p "$1"
-    for number in $(seq -f %03g "$2"); do
-        running_agent "$1" "agent-$number" 1.0.0
+    mkdir -p "$work/$1"
+    for number in $(numbers "$2"); do
+        running_agent "$work/$1" "$1-$number" 1.0.0
     done
 }
 
-# release FOLDER NAME VERSION: packs the folder as the version's tarball, with its digest file.
-release() {
-    local file=$2-$3.tar.gz
-    mkdir -p "$work/tarballs"
-    tar -C "$1" -c . | gzip -1 >"$work/tarballs/$file"
-    (cd "$work/tarballs" && md5sum "$file" >"$file.md5")
-}
-
-# wish HOST_PREFIX COUNT VERSION: what ops-meta tells hosts of that name.
+# wish HOST COUNT VERSION: what ops-meta tells a host whose name begins so of these agents.
 wish() {
     local number
     echo "  $1-:"
-    for number in $(seq -f %03g "$2"); do
-        echo "    agent-$number: {version: $3, cmd: start}"
+    for number in $(numbers "$2"); do
+        echo "    $1-$number: {version: $3, cmd: start}"
     done
 }
 

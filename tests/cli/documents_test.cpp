@@ -49,7 +49,7 @@ TEST_CASE("the example configuration names every key at its default") {
     CHECK(example.server == "meta.example.com:2200");
     CHECK(example.protocol == defaults.protocol);
     CHECK(example.interval == defaults.interval);
-    CHECK(example.splay == defaults.splay);
+    CHECK(example.splay == ops::effective_splay(defaults));
     CHECK(example.keep_versions == defaults.keep_versions);
     CHECK(example.timeouts.connect == defaults.timeouts.connect);
     CHECK(example.timeouts.report == defaults.timeouts.report);

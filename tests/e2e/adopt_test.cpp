@@ -112,7 +112,8 @@ TEST_CASE("a pid file that names no ancestor keeps no pass from running") {
     CHECK_EXIT(scene.pass(), 0);
 }
 
-// --- `.version` is not there, or says nothing of use -----------------------------------------------
+// --- `.version` is not there, or says nothing of use
+// -----------------------------------------------
 
 TEST_CASE("without a .version, the version dir that says started is the one in use") {
     for (const std::string content : {"(none)", "", "\n", "../../etc\n", "1.0 .0\n", ".hidden\n"}) {

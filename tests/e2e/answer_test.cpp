@@ -63,27 +63,62 @@ TEST_CASE("an entry that breaks a rule is an error of that entry alone") {
         return entry;
     };
     Json bad = {nullptr, 7, "text", Json::array(), Json::object(), true};
-    const std::vector<Json> names = {
-        nullptr, 7, "", Json::array(), true, ".", "..", "../up", "a/b", "/etc", ".hidden", "-rf",
-        "a b", "a\nb", std::string("a\0b", 3), "ä", "a;b", "$(id)", "*", std::string(129, 'a'),
-        "ops-updater", "ops-updater-2", "ops-updater.pid"};
-    const std::vector<Json> versions = {nullptr, 1.0, "", "..", "1/2", ".version", "-1", "1.0\n",
-                                        " 1.0", std::string(129, '1'), "1\\2", "1:2"};
+    const std::vector<Json> names = {nullptr,
+                                     7,
+                                     "",
+                                     Json::array(),
+                                     true,
+                                     ".",
+                                     "..",
+                                     "../up",
+                                     "a/b",
+                                     "/etc",
+                                     ".hidden",
+                                     "-rf",
+                                     "a b",
+                                     "a\nb",
+                                     std::string("a\0b", 3),
+                                     "ä",
+                                     "a;b",
+                                     "$(id)",
+                                     "*",
+                                     std::string(129, 'a'),
+                                     "ops-updater",
+                                     "ops-updater-2",
+                                     "ops-updater.pid"};
+    const std::vector<Json> versions = {nullptr,    1.0,  "",      "..",   "1/2",
+                                        ".version", "-1", "1.0\n", " 1.0", std::string(129, '1'),
+                                        "1\\2",     "1:2"};
     const std::vector<Json> cmds = {"restart", 1, "START", Json::object(), true, " start"};
-    const std::vector<Json> tarballs = {nullptr, "", 7, "file:///etc", "ftp://127.0.0.1/x",
-                                        "/local/path", "http://", "javascript:alert(1)",
-                                        "http://127.0.0.1/a b", "http://127.0.0.1/\x01",
-                                        "http://127.0.0.1:99999/x", Json::array()};
-    const std::vector<Json> md5s = {7, std::string(31, 'a'), std::string(33, 'a'), "file:///etc",
-                                    "nonsense", Json::object(), std::string(64, 'a')};
-    const std::vector<Json> sha256s = {7, std::string(63, 'a'), "nonsense", std::string(32, 'a'),
-                                       "file:///etc", Json::array()};
-    for (const auto& value : names) bad.push_back(with("name", value));
-    for (const auto& value : versions) bad.push_back(with("version", value));
-    for (const auto& value : cmds) bad.push_back(with("cmd", value));
-    for (const auto& value : tarballs) bad.push_back(with("tarball", value));
-    for (const auto& value : md5s) bad.push_back(with("md5", value));
-    for (const auto& value : sha256s) bad.push_back(with("sha256", value));
+    const std::vector<Json> tarballs = {nullptr,
+                                        "",
+                                        7,
+                                        "file:///etc",
+                                        "ftp://127.0.0.1/x",
+                                        "/local/path",
+                                        "http://",
+                                        "javascript:alert(1)",
+                                        "http://127.0.0.1/a b",
+                                        "http://127.0.0.1/\x01",
+                                        "http://127.0.0.1:99999/x",
+                                        Json::array()};
+    const std::vector<Json> md5s = {
+        7,          std::string(31, 'a'), std::string(33, 'a'), "file:///etc",
+        "nonsense", Json::object(),       std::string(64, 'a')};
+    const std::vector<Json> sha256s = {
+        7, std::string(63, 'a'), "nonsense", std::string(32, 'a'), "file:///etc", Json::array()};
+    for (const auto& value : names)
+        bad.push_back(with("name", value));
+    for (const auto& value : versions)
+        bad.push_back(with("version", value));
+    for (const auto& value : cmds)
+        bad.push_back(with("cmd", value));
+    for (const auto& value : tarballs)
+        bad.push_back(with("tarball", value));
+    for (const auto& value : md5s)
+        bad.push_back(with("md5", value));
+    for (const auto& value : sha256s)
+        bad.push_back(with("sha256", value));
     bad.push_back(with("name", std::string(120, 'a')));
     bad.back()["version"] = std::string(81, '1');
 
@@ -97,7 +132,8 @@ TEST_CASE("an entry that breaks a rule is an error of that entry alone") {
     const Result result = scene.pass();
     CHECK_EXIT(result, 1);
     CHECK(scene.host.runs_only(good));
-    for (const auto& request : scene.meta.requests()) CHECK_LACKS(request.path, "bad-agent");
+    for (const auto& request : scene.meta.requests())
+        CHECK_LACKS(request.path, "bad-agent");
     Words dirs;
     for (const auto& entry : fs::directory_iterator(scene.host.ops))
         if (entry.is_directory()) dirs.push_back(entry.path().filename());
@@ -107,11 +143,13 @@ TEST_CASE("an entry that breaks a rule is an error of that entry alone") {
 }
 
 TEST_CASE("each kind of broken entry by itself ends with 1") {
-    for (const char* text : {"[null]", "[7]", "[{}]", R"([{"name":"../x","version":"1","cmd":"stop"}])",
-                             R"([{"name":"a","version":"1","cmd":"restart"}])",
-                             R"([{"name":"a","version":"","cmd":"start"}])",
-                             R"([{"name":"a","version":"1","cmd":"start","tarball":"x"}])",
-                             R"([{"name":"a","version":"1","cmd":"start","tarball":"http://127.0.0.1:1","md5":"x"}])"}) {
+    for (
+        const char* text :
+        {"[null]", "[7]", "[{}]", R"([{"name":"../x","version":"1","cmd":"stop"}])",
+         R"([{"name":"a","version":"1","cmd":"restart"}])",
+         R"([{"name":"a","version":"","cmd":"start"}])",
+         R"([{"name":"a","version":"1","cmd":"start","tarball":"x"}])",
+         R"([{"name":"a","version":"1","cmd":"start","tarball":"http://127.0.0.1:1","md5":"x"}])"}) {
         CAPTURE(text);
         Scene scene;
         scene.meta.answer(text);
@@ -152,7 +190,8 @@ TEST_CASE("an agent named twice is not touched, all others are handled") {
     CHECK(scene.host.runs_only(other));
 }
 
-TEST_CASE("an agent named twice is not touched even where one of the entries is bad, or both agree") {
+TEST_CASE(
+    "an agent named twice is not touched even where one of the entries is bad, or both agree") {
     for (const std::string cmd : {"restart", "start"}) {
         CAPTURE(cmd);
         Crashed crashed;
@@ -206,9 +245,10 @@ TEST_CASE("what is no answer changes nothing and ends with 69") {
 
 TEST_CASE("the errorMessage of ops-meta is shown, without control characters") {
     Scene scene;
-    scene.meta.answer(
-        Json{{"errorMessage", "host \x1b[31mweb-01\nis unknown"}, {"desiredAgents", nullptr}}
-            .dump());
+    scene.meta.answer(Json{
+        {"errorMessage", "host \x1b[31mweb-01\nis unknown"},
+        {"desiredAgents",
+         nullptr}}.dump());
     const Result result = scene.pass();
     CHECK_EXIT(result, 69);
     CHECK_CONTAINS(result.err, "web-01");
@@ -220,9 +260,10 @@ TEST_CASE("an envelope as Go servers send it is understood") {
     Crashed crashed;
     const Json entries = Json::array({crashed.scene.entry(crashed.agent)});
     crashed.scene.publish(crashed.agent);
-    for (const Json& answer : std::vector<Json>{{{"desiredAgents", nullptr}},
-                                                {{"errorMessage", nullptr}, {"desiredAgents", nullptr}},
-                                                {{"errorMessage", ""}, {"desiredAgents", Json::array()}}}) {
+    for (const Json& answer :
+         std::vector<Json>{{{"desiredAgents", nullptr}},
+                           {{"errorMessage", nullptr}, {"desiredAgents", nullptr}},
+                           {{"errorMessage", ""}, {"desiredAgents", Json::array()}}}) {
         CAPTURE(shown(answer));
         crashed.scene.meta.answer(answer.dump());
         CHECK_EXIT(crashed.scene.pass(), 0);
@@ -255,8 +296,12 @@ TEST_CASE("an answer without end ends the exchange, and memory stays flat") {
     Scene scene;
     const std::string block(65536, ' ');
     std::string header = "HTTP/1.1 200 OK\r\n";
-    SUBCASE("chunked") { header += "Transfer-Encoding: chunked\r\n\r\n"; }
-    SUBCASE("until the connection ends") { header += "\r\n"; }
+    SUBCASE("chunked") {
+        header += "Transfer-Encoding: chunked\r\n\r\n";
+    }
+    SUBCASE("until the connection ends") {
+        header += "\r\n";
+    }
     const bool chunked = contains(header, "chunked");
     RawServer server([&](int connection) {
         RawServer::read_head(connection);
@@ -289,8 +334,11 @@ TEST_CASE("a slow loris is left after timeouts.report") {
 
 TEST_CASE("answers that are no HTTP at all are 69") {
     const std::vector<std::string> answers = {
-        "", "SSH-2.0-OpenSSH_9.2\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[]",
-        "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n[]", "HTTP/9.9 abc\r\n\r\n",
+        "",
+        "SSH-2.0-OpenSSH_9.2\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[]",
+        "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n[]",
+        "HTTP/9.9 abc\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n[]\r\n0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n[]"};
     for (const auto& answer : answers) {

@@ -26,7 +26,8 @@ Ustar::Member device(const std::string& name, char type) {
     return {name, 0666, type, "", "", 0};
 }
 
-/// The version does not get in, the old one runs on, nothing lands outside, the other agent is well.
+/// The version does not get in, the old one runs on, nothing lands outside, the other agent is
+/// well.
 void check_refused(const Case& each) {
     CAPTURE(each.what);
     Scene scene;
@@ -81,7 +82,8 @@ TEST_CASE("what is no whole gzipped tar is refused") {
              {"a wrong checksum", "", crc},
              {"random bytes", "", noise(5000)},
              {"gzip of random bytes", "", gzip(noise(5000))},
-             {"cut inside a member", "", gzip(fine().file("blob", noise(4000)).cut().substr(0, 3000))},
+             {"cut inside a member", "",
+              gzip(fine().file("blob", noise(4000)).cut().substr(0, 3000))},
          }) {
         if (each.archive.empty()) continue;  // see below: an empty file
         check_refused(each);
@@ -119,16 +121,17 @@ TEST_CASE("nothing lands outside the version dir") {
     check_refused({"through an own absolute link", "out",
                    gzip(fine().symlink("out", "/tmp").file("out/ops-e2e-escaped", "x").whole())});
     check_refused({"a link out", "out", gzip(fine().symlink("out", "/etc/passwd").whole())});
-    check_refused({"a relative link out", "out",
-                   gzip(fine().symlink("out", "../../../victim").whole())});
+    check_refused(
+        {"a relative link out", "out", gzip(fine().symlink("out", "../../../victim").whole())});
     check_refused({"a link out of a folder", "out",
                    gzip(fine().directory("d").symlink("d/out", "../../1.0.0/control").whole())});
     check_refused({"a hard link out", "",
                    gzip(fine().add({"out", 0644, '1', "/etc/passwd", "", 0}).whole())});
     check_refused({"a relative hard link out", "",
                    gzip(fine().add({"out", 0644, '1', "../1.0.0/control", "", 0}).whole())});
-    check_refused({"two links that only together lead out", "",
-                   gzip(fine().directory("a").symlink("a/b", "..").symlink("c", "a/b/../..").whole())});
+    check_refused(
+        {"two links that only together lead out", "",
+         gzip(fine().directory("a").symlink("a/b", "..").symlink("c", "a/b/../..").whole())});
 }
 
 TEST_CASE("links that stay inside are let in") {
@@ -182,8 +185,9 @@ TEST_CASE("a control that is missing, no file, not executable or a link is refus
         return gzip(Ustar().file("program", "x").add(control).whole());
     };
     check_refused({"missing", "control", gzip(Ustar().file("program", "x").whole())});
-    check_refused({"one folder too deep", "control",
-                   gzip(Ustar().directory("falcon").file("falcon/control", good_control, 0755).whole())});
+    check_refused(
+        {"one folder too deep", "control",
+         gzip(Ustar().directory("falcon").file("falcon/control", good_control, 0755).whole())});
     check_refused({"a directory", "control", with({"control", 0755, '5', "", "", 0})});
     check_refused({"not executable", "control", with({"control", 0644, '0', "", good_control, 0})});
     check_refused({"a link out", "control", with({"control", 0777, '2', "/bin/true", "", 0})});
@@ -195,11 +199,17 @@ TEST_CASE("names with control characters are refused, and shown without them") {
     check_refused({"a line feed", "", gzip(fine().file("two\nlines", "x").whole())});
     check_refused({"an escape", "", gzip(fine().file("\x1b[31mred", "x").whole())});
     check_refused({"a bell in a folder", "", gzip(fine().directory("\x07 dir").whole())});
-    check_refused({"a delete", "", gzip(fine().file("a\x7f" "b", "x").whole())});
+    check_refused({"a delete", "",
+                   gzip(fine()
+                            .file("a\x7f"
+                                  "b",
+                                  "x")
+                            .whole())});
 }
 
 TEST_CASE("bombs are refused before they fill the disk") {
-    check_refused({"by size", "", gzip(fine().file("zero", std::string(20U << 20U, '\0')).whole())});
+    check_refused(
+        {"by size", "", gzip(fine().file("zero", std::string(20U << 20U, '\0')).whole())});
     check_refused({"by many middle-sized files", "", [] {
                        Ustar tar = fine();
                        for (int i = 0; i < 20; ++i)
@@ -211,7 +221,8 @@ TEST_CASE("bombs are refused before they fill the disk") {
 
 TEST_CASE("a bomb by number of files is refused in time") {
     Ustar tar = fine();
-    for (int i = 0; i < 60000; ++i) tar.file("f" + std::to_string(i), "");
+    for (int i = 0; i < 60000; ++i)
+        tar.file("f" + std::to_string(i), "");
     Scene scene;
     scene.host.set("download", "{max_unpacked: 8M}");
     Release agent = scene.release("falcon-agent", "1.0.0");
@@ -229,14 +240,14 @@ TEST_CASE("archives as other tools write them are let in") {
         const char* what;
         const char* tar;
     };
-    for (const Style& style : std::vector<Style>{
-             {"./ names", "tar -czf ../out.tgz ."},
-             {"pax", "tar --format=pax -czf ../out.tgz *"},
-             {"ustar", "tar --format=ustar -czf ../out.tgz *"},
-             {"v7", "tar --format=v7 -czf ../out.tgz control program"},
-             {"foreign owner", "tar --owner=1234 --group=1234 -czf ../out.tgz ."},
-             {"sparse", "truncate -s 1M hole && tar -S -czf ../out.tgz *"},
-             {"no compression", "tar -cf - * | gzip -1 >../out.tgz"}}) {
+    for (const Style& style :
+         std::vector<Style>{{"./ names", "tar -czf ../out.tgz ."},
+                            {"pax", "tar --format=pax -czf ../out.tgz *"},
+                            {"ustar", "tar --format=ustar -czf ../out.tgz *"},
+                            {"v7", "tar --format=v7 -czf ../out.tgz control program"},
+                            {"foreign owner", "tar --owner=1234 --group=1234 -czf ../out.tgz ."},
+                            {"sparse", "truncate -s 1M hole && tar -S -czf ../out.tgz *"},
+                            {"no compression", "tar -cf - * | gzip -1 >../out.tgz"}}) {
         CAPTURE(style.what);
         Scene scene;
         Release agent = scene.release("falcon-agent", "1.0.0");

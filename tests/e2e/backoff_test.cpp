@@ -7,7 +7,8 @@ namespace {
 
 struct Waiting {
     explicit Waiting(const std::string& retry_after = "600")
-        : good(scene.release("falcon-agent", "1.0.0")), bad(scene.release("falcon-agent", "1.0.1")) {
+        : good(scene.release("falcon-agent", "1.0.0")),
+          bad(scene.release("falcon-agent", "1.0.1")) {
         scene.host.set("rollback", "{retry_after: " + retry_after + "}");
         scene.host.timeout("start", 1);
         bad.instead_of("start", "[ -e " + scene.host.flag("mended") +
@@ -35,7 +36,8 @@ struct Waiting {
 TEST_CASE("a bad version is not tried again before its time, and the good one is kept running") {
     Waiting waiting;
     waiting.fail_once();
-    for (int i = 0; i < 3; ++i) CHECK_EXIT(waiting.scene.pass(), 1);
+    for (int i = 0; i < 3; ++i)
+        CHECK_EXIT(waiting.scene.pass(), 1);
     CHECK(waiting.tries() == 1);
     CHECK(waiting.scene.meta.count(waiting.bad.path()) == 0);
     CHECK(waiting.scene.host.runs_only(waiting.good));
@@ -139,7 +141,8 @@ TEST_CASE("the old version wanted again is no failure") {
     CHECK(waiting.scene.host.runs_only(waiting.good));
 }
 
-TEST_CASE("another digest of the same version ends the wait: its digest file is asked in each pass") {
+TEST_CASE(
+    "another digest of the same version ends the wait: its digest file is asked in each pass") {
     Waiting waiting;
     waiting.fail_once();
     CHECK_EXIT(waiting.scene.pass(), 1);
@@ -153,7 +156,8 @@ TEST_CASE("another digest of the same version ends the wait: its digest file is 
     CHECK(waiting.scene.host.difference(mended) == "");
 }
 
-TEST_CASE("a digest file that cannot be had while a version is waited out is no failure of its own") {
+TEST_CASE(
+    "a digest file that cannot be had while a version is waited out is no failure of its own") {
     Waiting waiting;
     waiting.fail_once();
     waiting.scene.meta.remove(waiting.bad.md5_path());
@@ -177,22 +181,20 @@ TEST_CASE("another inline digest ends the wait, and no digest file is asked for"
     CHECK(waiting.scene.host.difference(mended) == "");
 }
 
-TEST_CASE("a failed download, digest or unpack makes no version bad: the next pass simply tries again") {
+TEST_CASE(
+    "a failed download, digest or unpack makes no version bad: the next pass simply tries again") {
     struct Case {
         const char* what;
         std::function<void(Scene&, const Release&)> break_it;
     };
     const std::vector<Case> cases = {
         {"404", [](Scene& scene, const Release& next) { scene.meta.remove(next.path()); }},
-        {"503",
-         [](Scene& scene, const Release& next) {
-             scene.meta.behave(next.path(), {.status = 503});
-         }},
-        {"cut",
-         [](Scene& scene, const Release& next) {
-             scene.meta.behave(next.path(), {.cut_after = 10});
-         }},
-        {"no digest", [](Scene& scene, const Release& next) { scene.meta.remove(next.md5_path()); }},
+        {"503", [](Scene& scene,
+                   const Release& next) { scene.meta.behave(next.path(), {.status = 503}); }},
+        {"cut", [](Scene& scene,
+                   const Release& next) { scene.meta.behave(next.path(), {.cut_after = 10}); }},
+        {"no digest",
+         [](Scene& scene, const Release& next) { scene.meta.remove(next.md5_path()); }},
         {"wrong digest",
          [](Scene& scene, const Release& next) {
              scene.meta.put(next.md5_path(), std::string(32, '0'));
@@ -240,8 +242,7 @@ TEST_CASE("a corrupt or foreign memory is set aside, never fatal") {
     for (const std::string junk : {"", "{", "junk", "[]", "{\"deployed\": 7}", "\xff\xff"}) {
         CAPTURE(junk);
         for (const auto& path : tree(waiting.scene.host.ops / ".ops-updater"))
-            if (path.back() != '/')
-                waiting.scene.host.write(".ops-updater/" + path, junk, 0600);
+            if (path.back() != '/') waiting.scene.host.write(".ops-updater/" + path, junk, 0600);
         const Result result = waiting.scene.pass();
         CHECK((result.code == 0 || result.code == 1));
         CHECK(waiting.scene.host.runs_only(waiting.good));

@@ -56,8 +56,8 @@ int gettimeofday(struct timeval* at, void* zone) {
     fs::path library_;
 };
 
-constexpr long day = 86400;          // NOLINT(google-runtime-int)
-constexpr long years = 3650 * day;   // NOLINT(google-runtime-int)
+constexpr long day = 86400;         // NOLINT(google-runtime-int)
+constexpr long years = 3650 * day;  // NOLINT(google-runtime-int)
 
 }  // namespace
 
@@ -66,8 +66,8 @@ TEST_CASE("a next try that lies implausibly far ahead counts as now") {
     Clock clock(scene);
     const Release old = scene.release("falcon-agent", "1.0.0");
     Release bad = scene.release("falcon-agent", "1.0.1");
-    bad.instead_of("start", "[ -e " + scene.host.flag("mended") +
-                                " ] || exit 3; sleep 600 & echo $! >pid");
+    bad.instead_of("start",
+                   "[ -e " + scene.host.flag("mended") + " ] || exit 3; sleep 600 & echo $! >pid");
     scene.want(old);
     REQUIRE_EXIT(scene.pass(), 0);
     scene.want(bad);

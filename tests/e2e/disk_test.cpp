@@ -36,7 +36,8 @@ class SmallDisk {
 
 }  // namespace
 
-TEST_CASE("a download that cannot fit is refused before it begins, with the bytes needed and free") {
+TEST_CASE(
+    "a download that cannot fit is refused before it begins, with the bytes needed and free") {
     Scene scene;
     const Release old = scene.release("falcon-agent", "1.0.0");
     const Release next = scene.release("falcon-agent", "1.0.1");
@@ -76,7 +77,8 @@ TEST_CASE("a disk that is too small for the tarball: refused, the old version ru
     CHECK(disk.free() + 300000 > before);
 }
 
-TEST_CASE("a disk that fills up while tar runs: the space is given back, nothing half-made is used") {
+TEST_CASE(
+    "a disk that fills up while tar runs: the space is given back, nothing half-made is used") {
     Scene scene;
     const SmallDisk disk(scene.host, "6m");
     if (!disk.mounted()) return;
@@ -152,7 +154,8 @@ TEST_CASE("a disk without free inodes: said, survived, mended") {
         ::mount("ops", scene.host.ops.c_str(), "tmpfs", 0, "size=50m,nr_inodes=60,mode=0755") != 0)
         return;
     Release agent = scene.release("falcon-agent", "1.0.0");
-    for (int i = 0; i < 200; ++i) agent.file("f/" + std::to_string(i), "x");
+    for (int i = 0; i < 200; ++i)
+        agent.file("f/" + std::to_string(i), "x");
     scene.want(agent);
     const Result result = scene.pass();
     CHECK_EXIT(result, 1);

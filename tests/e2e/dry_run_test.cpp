@@ -26,18 +26,21 @@ TEST_CASE("a dry run changes nothing on disk and runs nothing but control status
         const Release crashed = scene.release("c-crashed-one", "1.0.0");
         const Release unwanted = scene.release("d-unwanted-one", "1.0.0");
         const Release relic = scene.release("e-relic", "1.0.0");
-        for (const auto* agent : {&old, &unwanted, &relic}) scene.host.has_running(*agent);
+        for (const auto* agent : {&old, &unwanted, &relic})
+            scene.host.has_running(*agent);
         scene.host.has(crashed);
         scene.host.write(scene.host.tarball(relic), relic.tarball());
         fs::remove(scene.host.agent_dir("d-unwanted-one") / ".version");
-        for (const auto* agent : {&fresh, &next, &crashed, &relic}) scene.want(*agent);
+        for (const auto* agent : {&fresh, &next, &crashed, &relic})
+            scene.want(*agent);
         scene.want(unwanted, "stop");
         scene.host.forget_journal();
         const auto before = picture(scene);
         const Result result = scene.pass({"--dry-run"});
         CHECK_EXIT(result, 0);
         CHECK(picture(scene) == before);
-        for (const auto& event : scene.host.journal()) CHECK(event.verb == "status");
+        for (const auto& event : scene.host.journal())
+            CHECK(event.verb == "status");
         CHECK(scene.meta.requests().size() == 1);
         CHECK(scene.meta.reports().size() == 1);
         for (const auto* agent : {&fresh, &next, &crashed, &unwanted})
@@ -73,9 +76,11 @@ TEST_CASE("the plan as JSON has the contract's fields") {
     const Release steady = scene.release("d-steady-one", "1.0.0");
     const Release loud = scene.release("e-unwanted-one", "1.0.0");
     const Release unnamed = scene.release("f-unnamed-one", "1.0.0");
-    for (const auto* agent : {&old, &steady, &loud, &unnamed}) scene.host.has_running(*agent);
+    for (const auto* agent : {&old, &steady, &loud, &unnamed})
+        scene.host.has_running(*agent);
     scene.host.has(crashed);
-    for (const auto* agent : {&fresh, &next, &crashed, &steady}) scene.want(*agent);
+    for (const auto* agent : {&fresh, &next, &crashed, &steady})
+        scene.want(*agent);
     scene.want(loud, "stop");
     const Json plan = scene.plan();
     CHECK(plan.at("host") == "web-01");

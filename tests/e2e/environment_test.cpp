@@ -19,7 +19,8 @@ void all_is_well(User user, const RunOptions& options) {
     const Release crashed = scene.release("c-crashed-one", "1.0.0");
     scene.host.has_running(old);
     scene.host.has(crashed);
-    for (const auto* agent : {&fresh, &next, &crashed}) scene.want(*agent);
+    for (const auto* agent : {&fresh, &next, &crashed})
+        scene.want(*agent);
     const Result result = scene.host.run(options);
     CHECK_EXIT(result, 0);
     for (const auto* agent : {&fresh, &next, &crashed}) {
@@ -51,7 +52,8 @@ void all_is_well(User user, const RunOptions& options) {
 }
 
 void all_is_well(const RunOptions& options) {
-    for (const User user : users()) all_is_well(user, options);
+    for (const User user : users())
+        all_is_well(user, options);
 }
 
 }  // namespace
@@ -65,8 +67,8 @@ TEST_CASE("with env -i") {
 TEST_CASE("under cron's bare environment") {
     RunOptions options;
     options.empty_env = true;
-    options.env = {{"HOME", "/"}, {"LOGNAME", "root"}, {"SHELL", "/bin/sh"},
-                   {"PATH", "/usr/bin:/bin"}};
+    options.env = {
+        {"HOME", "/"}, {"LOGNAME", "root"}, {"SHELL", "/bin/sh"}, {"PATH", "/usr/bin:/bin"}};
     options.directory = "/";
     all_is_well(options);
 }
@@ -138,7 +140,7 @@ TEST_CASE("with variables that change what tools do") {
 TEST_CASE("with few descriptors left") {
     RunOptions options;
     options.in_child = [] {
-        const struct rlimit few {64, 64};
+        const struct rlimit few { 64, 64 };
         ::setrlimit(RLIMIT_NOFILE, &few);
     };
     all_is_well(User::self, options);
@@ -148,7 +150,8 @@ TEST_CASE("with descriptors that the caller left open") {
     RunOptions options;
     options.in_child = [] {
         const int fd = ::open("/dev/null", O_RDONLY);
-        for (int i = 3; i < 40; ++i) ::dup2(fd, i);
+        for (int i = 3; i < 40; ++i)
+            ::dup2(fd, i);
     };
     Scene scene;
     const Release agent = scene.release("falcon-agent", "1.0.0");
@@ -183,11 +186,15 @@ TEST_CASE("a script runs in its version dir, in its own session, with /dev/null 
     Release agent = scene.release("falcon-agent", "1.0.0");
     const fs::path seen = scene.host.root / "seen";
     for (const std::string verb : {"start", "stop", "status"})
-        agent.before(verb, "read -r pid comm state parent group session rest </proc/self/stat\n"
-                           "{ echo \"" + verb + " in $(pwd -P)\"; echo \"argv $0 $#\"; "
-                           "echo \"session $(cut -d' ' -f6 /proc/$$/stat) pid $$\"; "
-                           "echo \"stdin $(readlink /proc/$$/fd/0)\"; "
-                           "ls /proc/$$/fd | tr '\\n' ' '; echo; } >>" + seen.string());
+        agent.before(verb,
+                     "read -r pid comm state parent group session rest </proc/self/stat\n"
+                     "{ echo \"" +
+                         verb +
+                         " in $(pwd -P)\"; echo \"argv $0 $#\"; "
+                         "echo \"session $(cut -d' ' -f6 /proc/$$/stat) pid $$\"; "
+                         "echo \"stdin $(readlink /proc/$$/fd/0)\"; "
+                         "ls /proc/$$/fd | tr '\\n' ' '; echo; } >>" +
+                         seen.string());
     scene.want(agent);
     REQUIRE_EXIT(scene.pass(), 0);
     scene.want(agent, "stop");

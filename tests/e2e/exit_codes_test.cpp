@@ -17,9 +17,9 @@ Result bare(Scene& scene, const Words& args) {
 Result with_config(Scene& scene, const std::string& text, mode_t mode = 0644) {
     const fs::path file = scene.host.root / "tried.yaml";
     scene.host.write(file, text, mode);
-    return bare(scene, {"--once", "--config=" + file.string(),
-                        "--ops-dir=" + scene.host.ops.string(), "--hostname=web-01",
-                        "--server=" + scene.meta.address()});
+    return bare(scene,
+                {"--once", "--config=" + file.string(), "--ops-dir=" + scene.host.ops.string(),
+                 "--hostname=web-01", "--server=" + scene.meta.address()});
 }
 
 }  // namespace
@@ -33,10 +33,9 @@ TEST_CASE("--version and --help go to stdout and end with 0") {
     const Result help = bare(scene, {"--help"});
     CHECK_EXIT(help, 0);
     CHECK(help.err.empty());
-    for (const char* option :
-         {"--server", "--ops-dir", "--config", "--interval", "--splay", "--hostname", "--debug",
-          "--once", "--dry-run", "--desired", "--agent", "--retry", "--status", "--format",
-          "--version", "--help"})
+    for (const char* option : {"--server", "--ops-dir", "--config", "--interval", "--splay",
+                               "--hostname", "--debug", "--once", "--dry-run", "--desired",
+                               "--agent", "--retry", "--status", "--format", "--version", "--help"})
         CHECK_CONTAINS(help.out, option);
     for (const char* code : {"0", "1", "64", "69", "75", "78", "128"})
         CHECK_CONTAINS(help.out, code);
@@ -173,7 +172,8 @@ TEST_CASE("every key of the contract is accepted") {
                    "download: {jobs: 4, retries: 3, max_rate: 0, max_size: 2G, max_unpacked: 8G}\n"
                    "rollback: {retry_after: 600, probation: 3600, max_restarts: 3}\n"
                    "tls: {ca_file: , cert_file: , key_file: }\n"
-                   "token_file: " + root + "/token\nnetrc_file: " + root +
+                   "token_file: " +
+                   root + "/token\nnetrc_file: " + root +
                    "/netrc\nproxy: \nverify: {minisign_key: }\nmetrics_file: " + root +
                    "/ops.prom\n");
     CHECK_EXIT(result, 0);
@@ -192,7 +192,8 @@ TEST_CASE("sizes take K, M and G") {
 TEST_CASE("a secret that group or others can read ends with 78") {
     Scene scene;
     const fs::path secret = scene.host.root / "secret";
-    for (const std::string key : {"token_file: @", "netrc_file: @", "tls: {cert_file: /dev/null, key_file: @}"})
+    for (const std::string key :
+         {"token_file: @", "netrc_file: @", "tls: {cert_file: /dev/null, key_file: @}"})
         for (const mode_t mode : {0640, 0604, 0644, 0660}) {
             CAPTURE(key);
             CAPTURE(mode);

@@ -100,12 +100,13 @@ TEST_CASE("a hung stop delays no other agent and leaves no process") {
     CHECK(soon_nothing_is_left(scene));
 }
 
-TEST_CASE("at the timeout the whole process group gets SIGTERM, and SIGKILL where that is ignored") {
+TEST_CASE(
+    "at the timeout the whole process group gets SIGTERM, and SIGKILL where that is ignored") {
     Scene scene;
     scene.host.timeout("status", 1);
     Release polite = scene.release("a-polite-one", "1.0.0");
-    polite.instead_of("status", "trap 'touch " + scene.host.flag("term") +
-                                    "; exit' TERM; sleep 600 & wait");
+    polite.instead_of("status",
+                      "trap 'touch " + scene.host.flag("term") + "; exit' TERM; sleep 600 & wait");
     Release stubborn = scene.release("b-stubborn-one", "1.0.0");
     stubborn.instead_of("status", "trap '' TERM; (trap '' TERM; sleep 600) & sleep 600; sleep 600");
     scene.host.has(polite);
@@ -149,8 +150,9 @@ TEST_CASE("50 MB of output neither hang nor fill the pass, and the log stays rea
     Release noisy = scene.release("falcon-agent", "1.0.0");
     noisy.before("status", "head -c 50000000 /dev/zero | tr '\\000' x");
     Release failing = scene.release("links-agent", "1.0.0");
-    failing.instead_of("stop", "head -c 50000000 /dev/zero | tr '\\000' x; echo; "
-                               "echo 'the last words'; exit 1");
+    failing.instead_of("stop",
+                       "head -c 50000000 /dev/zero | tr '\\000' x; echo; "
+                       "echo 'the last words'; exit 1");
     scene.host.timeout("stop", 4);
     scene.host.has_running(noisy);
     scene.host.has_running(failing);
@@ -169,8 +171,9 @@ TEST_CASE("50 MB of output neither hang nor fill the pass, and the log stays rea
 TEST_CASE("of captured output the last 64 KiB are kept: a state in the last line counts") {
     Scene scene;
     Release agent = scene.release("falcon-agent", "1.0.0");
-    agent.instead_of("status", "echo stopped; head -c 100000 /dev/zero | tr '\\000' '.'; echo; "
-                               "echo started");
+    agent.instead_of("status",
+                     "echo stopped; head -c 100000 /dev/zero | tr '\\000' '.'; echo; "
+                     "echo started");
     scene.host.has(agent);
     CHECK_EXIT(scene.pass(), 0);
     CHECK(scene.reported("falcon-agent").at("status") == "started");

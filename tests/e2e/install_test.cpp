@@ -123,7 +123,9 @@ TEST_CASE("what start and the daemon print is appended to control.log") {
     scene.host.write("falcon-agent/control.log", "from before\n");
     scene.want(agent);
     REQUIRE_EXIT(scene.pass(), 0);
-    const auto log = [&] { return read_file(scene.host.agent_dir("falcon-agent") / "control.log"); };
+    const auto log = [&] {
+        return read_file(scene.host.agent_dir("falcon-agent") / "control.log");
+    };
     CHECK(eventually([&] { return contains(log(), "and one to stderr"); }));
     CHECK(log().rfind("from before\n", 0) == 0);
     CHECK_CONTAINS(log(), "falcon-agent 1.0.0 is up");
@@ -172,9 +174,12 @@ struct Digests {
 
 const std::vector<Digests>& good_digests() {
     static const std::vector<Digests> list = {
-        {"an md5 file at the tarball's prefix", [](Scene&, const Release&) { return Json::object(); }},
+        {"an md5 file at the tarball's prefix",
+         [](Scene&, const Release&) { return Json::object(); }},
         {"no md5 field at all",
-         [](Scene&, const Release&) { return Json{{"md5", nullptr}}; }},
+         [](Scene&, const Release&) {
+             return Json{{"md5", nullptr}};
+         }},
         {"an md5 prefix of its own",
          [](Scene& scene, const Release& agent) {
              scene.meta.put("/digests/" + agent.tarball_name() + ".md5",
@@ -206,12 +211,14 @@ const std::vector<Digests>& good_digests() {
         {"several lines in the md5 file",
          [](Scene& scene, const Release& agent) {
              scene.meta.put(agent.md5_path(), std::string(32, 'a') + "  other-1.0.0.tar.gz\n" +
-                                                  agent.md5() + "  " + agent.tarball_name() +
-                                                  "\n" + std::string(32, 'b') + "  more.tar.gz\n");
+                                                  agent.md5() + "  " + agent.tarball_name() + "\n" +
+                                                  std::string(32, 'b') + "  more.tar.gz\n");
              return Json::object();
          }},
         {"a sha256 inline",
-         [](Scene&, const Release& agent) { return Json{{"sha256", agent.sha256()}}; }},
+         [](Scene&, const Release& agent) {
+             return Json{{"sha256", agent.sha256()}};
+         }},
         {"a sha256 prefix",
          [](Scene& scene, const Release&) {
              return Json{{"sha256", scene.meta.url() + "/files"}};
@@ -232,9 +239,13 @@ const std::vector<Digests>& bad_digests() {
              return Json::object();
          }},
         {"another md5 inline",
-         [](Scene&, const Release&) { return Json{{"md5", std::string(32, '1')}}; }},
+         [](Scene&, const Release&) {
+             return Json{{"md5", std::string(32, '1')}};
+         }},
         {"another sha256 inline",
-         [](Scene&, const Release&) { return Json{{"sha256", std::string(64, '1')}}; }},
+         [](Scene&, const Release&) {
+             return Json{{"sha256", std::string(64, '1')}};
+         }},
         {"another sha256 beside a good md5",
          [](Scene&, const Release& agent) {
              return Json{{"sha256", std::string(64, '1')}, {"md5", agent.md5()}};
@@ -257,8 +268,8 @@ const std::vector<Digests>& bad_digests() {
         {"an md5 file that names another file's absolute path",
          [](Scene& scene, const Release& agent) {
              scene.meta.put(agent.md5_path(), md5_hex(read_file("/etc/passwd")) +
-                                                  "  /etc/passwd\n" + std::string(32, '2') +
-                                                  "  " + agent.tarball_name() + "\n");
+                                                  "  /etc/passwd\n" + std::string(32, '2') + "  " +
+                                                  agent.tarball_name() + "\n");
              return Json::object();
          }},
         {"several lines, none for this file",
@@ -473,6 +484,7 @@ TEST_CASE("many at once: twelve agents from nothing") {
         scene.want(agents.back());
     }
     CHECK_EXIT(scene.pass(), 0);
-    for (const auto& agent : agents) CHECK(scene.host.runs_only(agent));
+    for (const auto& agent : agents)
+        CHECK(scene.host.runs_only(agent));
     CHECK(scene.host.leftovers() == Words{});
 }

@@ -1,5 +1,5 @@
-// kill -9 at chosen moments, by the very tools and scripts that the pass runs (tests/crash does it at
-// every system call). The next, undisturbed pass finishes the job.
+// kill -9 at chosen moments, by the very tools and scripts that the pass runs (tests/crash does it
+// at every system call). The next, undisturbed pass finishes the job.
 #include "expect.hpp"
 
 using namespace e2e;
@@ -175,8 +175,8 @@ TEST_CASE("killed by the status of another agent, while it is looked at") {
 
 TEST_CASE("killed between stop and start with ops-meta down afterwards: the switch is finished") {
     Upgrade upgrade;
-    upgrade.next.before("start", kill_the_pass(upgrade.scene) +
-                                     "\n[ ! -e " + upgrade.scene.host.flag("first") + " ] || exit 9");
+    upgrade.next.before("start", kill_the_pass(upgrade.scene) + "\n[ ! -e " +
+                                     upgrade.scene.host.flag("first") + " ] || exit 9");
     upgrade.begin();
     CHECK_EXIT(upgrade.scene.pass(), 137);
     upgrade.scene.meta.behave("/heartbeat", {.status = 503});

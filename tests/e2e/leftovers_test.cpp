@@ -47,13 +47,19 @@ TEST_CASE("a bad tarball is fetched again") {
     scene.want(agent);
     std::string content;
     SUBCASE("empty") {}
-    SUBCASE("cut") { content = agent.tarball().substr(0, agent.tarball().size() / 2); }
-    SUBCASE("longer") { content = agent.tarball() + "more"; }
+    SUBCASE("cut") {
+        content = agent.tarball().substr(0, agent.tarball().size() / 2);
+    }
+    SUBCASE("longer") {
+        content = agent.tarball() + "more";
+    }
     SUBCASE("one byte differs") {
         content = agent.tarball();
         content[content.size() / 2] = static_cast<char>(~content[content.size() / 2]);
     }
-    SUBCASE("another release") { content = scene.release("falcon-agent", "0.9").tarball(); }
+    SUBCASE("another release") {
+        content = scene.release("falcon-agent", "0.9").tarball();
+    }
     scene.host.write(scene.host.tarball(agent), content);
     CHECK_EXIT(scene.pass(), 0);
     CHECK(scene.meta.count(agent.path()) == 1);
@@ -77,7 +83,8 @@ TEST_CASE("unpacking never goes over what a killed unpack left") {
     CHECK(tree(scene.host.root / "home") == Words{});
 }
 
-TEST_CASE("a leftover tarball of the wanted version beside a running one is finished before the switch") {
+TEST_CASE(
+    "a leftover tarball of the wanted version beside a running one is finished before the switch") {
     Scene scene;
     const Release old = scene.release("falcon-agent", "1.0.0");
     const Release next = scene.release("falcon-agent", "1.0.1");
@@ -149,10 +156,18 @@ TEST_CASE("a part of unknown origin does not spoil the download") {
     scene.want(agent);
     std::string content;
     SUBCASE("empty") {}
-    SUBCASE("junk") { content = noise(5000, 9); }
-    SUBCASE("longer than the file") { content = noise(400000, 9); }
-    SUBCASE("as long as the file") { content = noise(agent.tarball().size(), 9); }
-    SUBCASE("its good beginning") { content = agent.tarball().substr(0, 5000); }
+    SUBCASE("junk") {
+        content = noise(5000, 9);
+    }
+    SUBCASE("longer than the file") {
+        content = noise(400000, 9);
+    }
+    SUBCASE("as long as the file") {
+        content = noise(agent.tarball().size(), 9);
+    }
+    SUBCASE("its good beginning") {
+        content = agent.tarball().substr(0, 5000);
+    }
     scene.host.write(scene.host.tarball(agent).string() + ".part", content);
     CHECK_EXIT(scene.pass(), 0);
     CHECK(scene.host.runs_only(agent));
@@ -164,8 +179,12 @@ TEST_CASE("a version dir without control is staged anew") {
     Scene scene;
     const Release agent = scene.release("falcon-agent", "1.0.0");
     scene.want(agent);
-    SUBCASE("empty") { scene.host.make_dir(scene.host.dir(agent)); }
-    SUBCASE("with half a tree") { scene.host.write(scene.host.dir(agent) / "program", "half"); }
+    SUBCASE("empty") {
+        scene.host.make_dir(scene.host.dir(agent));
+    }
+    SUBCASE("with half a tree") {
+        scene.host.write(scene.host.dir(agent) / "program", "half");
+    }
     CHECK_EXIT(scene.pass(), 0);
     CHECK(scene.host.runs_only(agent));
     CHECK(scene.host.difference(agent) == "");

@@ -106,8 +106,8 @@ TEST_CASE("a .version that is a directory, a FIFO, a link, huge or binary is an 
 }
 
 TEST_CASE("a .version with a path in it leads nowhere") {
-    for (const char* content : {"../../outside", "/etc", "1.0.0/../../../outside", "..", ".",
-                                "1.0.0\n../../outside\n"}) {
+    for (const char* content :
+         {"../../outside", "/etc", "1.0.0/../../../outside", "..", ".", "1.0.0\n../../outside\n"}) {
         CAPTURE(content);
         Traps traps;
         const Release agent = traps.scene.release("falcon-agent", "1.0.0");
@@ -190,10 +190,9 @@ TEST_CASE("version dirs with names that are no versions are left alone") {
     Traps traps;
     const Release agent = traps.scene.release("falcon-agent", "1.0.0");
     for (const char* name : {"-1", ".git", "a b", "new\nline"})
-        traps.scene.host.write(fs::path("falcon-agent") / name / "control",
-                               "#!/bin/sh\ntouch " + traps.scene.host.flag("ran") +
-                                   "\necho started\n",
-                               0755);
+        traps.scene.host.write(
+            fs::path("falcon-agent") / name / "control",
+            "#!/bin/sh\ntouch " + traps.scene.host.flag("ran") + "\necho started\n", 0755);
     traps.scene.want(agent);
     CHECK_EXIT(traps.scene.pass(), 0);
     CHECK(traps.scene.host.runs_only(agent));
@@ -204,8 +203,8 @@ TEST_CASE("version dirs with names that are no versions are left alone") {
 TEST_CASE("a status that removes its agent's dir is one agent's failure") {
     Traps traps;
     Release agent = traps.scene.release("falcon-agent", "1.0.0");
-    agent.instead_of("status", "cd / && rm -rf " +
-                                   traps.scene.host.agent_dir("falcon-agent").string());
+    agent.instead_of("status",
+                     "cd / && rm -rf " + traps.scene.host.agent_dir("falcon-agent").string());
     traps.scene.host.has(agent);
     const Result result = traps.scene.pass();
     CHECK((result.code == 0 || result.code == 1));
@@ -245,7 +244,7 @@ TEST_CASE("a file size limit of the caller's is survived") {
     traps.scene.want(agent);
     RunOptions options;
     options.in_child = [] {
-        const struct rlimit small {1000000, RLIM_INFINITY};
+        const struct rlimit small { 1000000, RLIM_INFINITY };
         ::setrlimit(RLIMIT_FSIZE, &small);
     };
     const Result result = traps.scene.host.run(options);

@@ -53,11 +53,13 @@ TEST_CASE("of ten passes at once one runs and nine end with 75") {
     Scene scene;
     const Waiting waiting(scene);
     std::list<Process> passes;
-    for (int i = 0; i < 10; ++i) passes.emplace_back(scene.host.launch(Scene::options({})));
+    for (int i = 0; i < 10; ++i)
+        passes.emplace_back(scene.host.launch(Scene::options({})));
     REQUIRE(eventually([&] { return scene.meta.count(waiting.agent.path()) == 1; }));
     CHECK(eventually([&] {
         int running = 0;
-        for (auto& pass : passes) running += pass.running() ? 1 : 0;
+        for (auto& pass : passes)
+            running += pass.running() ? 1 : 0;
         return running == 1;
     }));
     scene.meta.let_go();

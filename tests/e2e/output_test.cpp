@@ -121,7 +121,8 @@ TEST_CASE("--status works offline, without a server, as text and as JSON") {
         const auto before = snapshot(scene.host.ops);
         const Result text = scene.pass({"--status"});
         CHECK_EXIT(text, 0);
-        for (const char* word : {"falcon-agent", "1.0.0", "started", "dinp-agent", "2.0.0", "stopped"})
+        for (const char* word :
+             {"falcon-agent", "1.0.0", "started", "dinp-agent", "2.0.0", "stopped"})
             CHECK_CONTAINS(text.out, word);
         const Json status = scene.status_of("falcon-agent");
         CHECK(status.at("version") == "1.0.0");
@@ -131,7 +132,8 @@ TEST_CASE("--status works offline, without a server, as text and as JSON") {
         CHECK(status.at("failed") == nullptr);
         CHECK(snapshot(scene.host.ops) == before);
         CHECK(scene.meta.requests().empty());
-        for (const auto& event : scene.host.journal()) CHECK(event.verb == "status");
+        for (const auto& event : scene.host.journal())
+            CHECK(event.verb == "status");
     }
 }
 
@@ -177,13 +179,17 @@ TEST_CASE("under the journal the log has no times of its own") {
     options.bare = true;
     options.program = "/bin/sh";
     std::string line = "exec " + program_under_test().string();
-    for (const auto& arg : scene.host.usual_args()) line += " '" + arg + "'";
-    options.args = {"-c", "JOURNAL_STREAM=$(stat -L -c '%d:%i' /proc/self/fd/2); "
-                          "export JOURNAL_STREAM; " + line};
+    for (const auto& arg : scene.host.usual_args())
+        line += " '" + arg + "'";
+    options.args = {"-c",
+                    "JOURNAL_STREAM=$(stat -L -c '%d:%i' /proc/self/fd/2); "
+                    "export JOURNAL_STREAM; " +
+                        line};
     scene.host.write(scene.host.config_file(), scene.host.config());
     const Result result = scene.host.run(options);
     REQUIRE_EXIT(result, 0);
     REQUIRE_FALSE(result.err.empty());
     static const std::regex time(R"(\d\d:\d\d:\d\d)");
-    for (const auto& text : lines_of(result.err)) CHECK_FALSE(std::regex_search(text, time));
+    for (const auto& text : lines_of(result.err))
+        CHECK_FALSE(std::regex_search(text, time));
 }

@@ -7,7 +7,8 @@ namespace {
 
 struct Probation {
     explicit Probation(const std::string& rules = "{max_restarts: 2, probation: 3600}")
-        : good(scene.release("falcon-agent", "1.0.0")), next(scene.release("falcon-agent", "1.0.1")) {
+        : good(scene.release("falcon-agent", "1.0.0")),
+          next(scene.release("falcon-agent", "1.0.1")) {
         scene.host.set("rollback", rules);
         scene.want(good);
     }
@@ -46,7 +47,8 @@ TEST_CASE("a version that is found dead for the max_restarts-th time is rolled b
     CHECK(failed.at("version") == "1.0.1");
     CHECK_EXIT(probation.scene.pass(), 1);
     CHECK(probation.scene.host.runs_only(probation.good));
-    CHECK_CONTAINS(probation.scene.reported("falcon-agent").at("error").get<std::string>(), "1.0.1");
+    CHECK_CONTAINS(probation.scene.reported("falcon-agent").at("error").get<std::string>(),
+                   "1.0.1");
 }
 
 TEST_CASE("with max_restarts 1 the first death is the last") {
@@ -59,9 +61,11 @@ TEST_CASE("with max_restarts 1 the first death is the last") {
 TEST_CASE("passes that find it running count nothing, but do not reset the count") {
     Probation probation;
     probation.upgrade();
-    for (int i = 0; i < 3; ++i) CHECK_EXIT(probation.scene.pass(), 0);
+    for (int i = 0; i < 3; ++i)
+        CHECK_EXIT(probation.scene.pass(), 0);
     CHECK_EXIT(probation.crash_and_pass(), 0);
-    for (int i = 0; i < 3; ++i) CHECK_EXIT(probation.scene.pass(), 0);
+    for (int i = 0; i < 3; ++i)
+        CHECK_EXIT(probation.scene.pass(), 0);
     CHECK(probation.scene.host.runs_only(probation.next));
     CHECK_EXIT(probation.crash_and_pass(), 1);
     CHECK(probation.scene.host.runs_only(probation.good));
@@ -119,8 +123,10 @@ TEST_CASE("a reboot is no death") {
     if (::geteuid() != 0) options.args.insert(options.args.begin(), "--map-current-user");
     std::string line = "mount --bind " + boot_id.string() +
                        " /proc/sys/kernel/random/boot_id && exec " + program_under_test().string();
-    for (const auto& arg : probation.scene.host.usual_args()) line += " " + arg;
-    for (const char* word : {"sh", "-c"}) options.args.emplace_back(word);
+    for (const auto& arg : probation.scene.host.usual_args())
+        line += " " + arg;
+    for (const char* word : {"sh", "-c"})
+        options.args.emplace_back(word);
     options.args.push_back(line);
     CHECK_EXIT(probation.scene.host.run(options), 0);
     CHECK(probation.scene.host.runs_only(probation.next));
@@ -155,9 +161,9 @@ TEST_CASE("an agent that was there before the updater is started again for ever"
 TEST_CASE("a pending switch that finds the new version stopped starts it without counting") {
     Probation probation("{max_restarts: 1, probation: 3600}");
     const std::string flag = probation.scene.host.flag("kill");
-    probation.next.before("start", "if [ -e " + flag + " ]; then rm " + flag + "; kill -9 \"$(cat " +
-                                       (probation.scene.host.ops / "ops-updater.pid").string() +
-                                       ")\"; exit 1; fi");
+    probation.next.before(
+        "start", "if [ -e " + flag + " ]; then rm " + flag + "; kill -9 \"$(cat " +
+                     (probation.scene.host.ops / "ops-updater.pid").string() + ")\"; exit 1; fi");
     REQUIRE_EXIT(probation.scene.pass(), 0);
     probation.scene.want(probation.next);
     probation.scene.host.raise("kill");

@@ -32,7 +32,8 @@ struct History {
 
 TEST_CASE("keep_versions counts the current one") {
     History history("3");
-    for (const char* version : {"1.0", "1.1", "1.2"}) history.deploy(version);
+    for (const char* version : {"1.0", "1.1", "1.2"})
+        history.deploy(version);
     CHECK(history.versions() == Words{"1.0", "1.1", "1.2"});
     history.deploy("1.3");
     CHECK_EXIT(history.scene.pass(), 0);
@@ -54,14 +55,16 @@ TEST_CASE("the default is three") {
 
 TEST_CASE("the previous version always stays, even with keep_versions 1") {
     History history("1");
-    for (const char* version : {"1.0", "1.1", "1.2"}) history.deploy(version);
+    for (const char* version : {"1.0", "1.1", "1.2"})
+        history.deploy(version);
     CHECK_EXIT(history.scene.pass(), 0);
     CHECK(history.versions() == Words{"1.1", "1.2"});
 }
 
 TEST_CASE("older means used longer ago, not a smaller number") {
     History history("2");
-    for (const char* version : {"9.0", "10.0", "2.0", "1.0"}) history.deploy(version);
+    for (const char* version : {"9.0", "10.0", "2.0", "1.0"})
+        history.deploy(version);
     CHECK_EXIT(history.scene.pass(), 0);
     CHECK(history.versions() == Words{"1.0", "2.0"});
 }
@@ -83,7 +86,8 @@ TEST_CASE("version dirs made by hand, data dirs and foreign files stay for ever"
     history.scene.host.has_running(by_hand);
     history.scene.host.write("falcon-agent/data/db", "the agent's");
     history.scene.host.write("falcon-agent/notes.txt", "an operator's");
-    for (const char* version : {"1.0", "1.1", "1.2", "1.3"}) history.deploy(version);
+    for (const char* version : {"1.0", "1.1", "1.2", "1.3"})
+        history.deploy(version);
     CHECK_EXIT(history.scene.pass(), 0);
     CHECK(history.versions() == Words{"0.8", "0.9", "1.2", "1.3", "data"});
     CHECK(fs::exists(history.scene.host.ops / "falcon-agent/notes.txt"));
@@ -119,7 +123,8 @@ TEST_CASE("a desired version that is staged and not switched to stays") {
 
 TEST_CASE("nothing is pruned of an agent that is held or not named") {
     History history("9");
-    for (const char* version : {"1.0", "1.1", "1.2", "1.3"}) history.deploy(version);
+    for (const char* version : {"1.0", "1.1", "1.2", "1.3"})
+        history.deploy(version);
     history.scene.host.set("keep_versions", "1");
     history.scene.want_nothing();
     CHECK_EXIT(history.scene.pass(), 0);
@@ -132,7 +137,8 @@ TEST_CASE("nothing is pruned of an agent that is held or not named") {
 
 TEST_CASE("the plan shows what will be pruned") {
     History history("9");
-    for (const char* version : {"1.0", "1.1", "1.2"}) history.deploy(version);
+    for (const char* version : {"1.0", "1.1", "1.2"})
+        history.deploy(version);
     history.scene.host.set("keep_versions", "2");
     const Words actions = history.scene.plan_of("falcon-agent").at("actions").get<Words>();
     CHECK(actions == Words{"prune"});
@@ -142,7 +148,8 @@ TEST_CASE("the plan shows what will be pruned") {
 
 TEST_CASE("a pruned version can be installed again") {
     History history("1");
-    for (const char* version : {"1.0", "1.1", "1.2"}) history.deploy(version);
+    for (const char* version : {"1.0", "1.1", "1.2"})
+        history.deploy(version);
     CHECK_EXIT(history.scene.pass(), 0);
     REQUIRE_FALSE(fs::exists(history.scene.host.ops / "falcon-agent/1.0"));
     history.deploy("1.0");

@@ -178,9 +178,11 @@ TEST_CASE("a script that could not run means unknown, and is an agent with troub
         mode_t mode;
     };
     const std::vector<Case> cases = {
-        {"#!/bin/sh\necho started\n", 0644},         // not executable
-        {"#!/no/such/interpreter\n", 0755},          // no interpreter
-        {"\x7f" "ELF nonsense", 0755},               // no program of this machine
+        {"#!/bin/sh\necho started\n", 0644},  // not executable
+        {"#!/no/such/interpreter\n", 0755},   // no interpreter
+        {"\x7f"
+         "ELF nonsense",
+         0755},  // no program of this machine
     };
     for (const auto& each : cases) {
         CAPTURE(each.content);
@@ -228,11 +230,14 @@ TEST_CASE("one agent's failure never stops another's handling") {
     const Release old = scene.release("m-good-one", "1.0.0");
     const Release next = scene.release("m-good-one", "1.0.1");
     scene.host.has_running(old);
-    for (const auto* agent : {&first, &last, &next}) scene.want(*agent);
+    for (const auto* agent : {&first, &last, &next})
+        scene.want(*agent);
     const Result result = scene.pass();
     CHECK_EXIT(result, 1);
-    for (const auto& name : bad) CHECK_CONTAINS(result.err, name);
-    for (const auto* agent : {&first, &last, &next}) CHECK(scene.host.runs_only(*agent));
+    for (const auto& name : bad)
+        CHECK_CONTAINS(result.err, name);
+    for (const auto* agent : {&first, &last, &next})
+        CHECK(scene.host.runs_only(*agent));
 }
 
 TEST_CASE("--agent handles only these, and the report stays complete") {

@@ -48,7 +48,8 @@ TEST_CASE("protocol heartbeat: the body is open-falcon's, with unix seconds") {
     CHECK(scene.meta.reports().at(0).header("x-ops-hostname") == "web-01");
 }
 
-TEST_CASE("an agent with trouble carries one line that names version and cause, until all is well") {
+TEST_CASE(
+    "an agent with trouble carries one line that names version and cause, until all is well") {
     Scene scene;
     const Release agent = scene.release("falcon-agent", "1.0.1");
     scene.want(agent);

@@ -9,7 +9,8 @@ namespace {
 
 struct Republished {
     Republished()
-        : first(scene.release("falcon-agent", "1.0.0")), second(scene.release("falcon-agent", "1.0.0")) {
+        : first(scene.release("falcon-agent", "1.0.0")),
+          second(scene.release("falcon-agent", "1.0.0")) {
         first.file("build", "first");
         second.file("build", "second").file("blob", noise(100000));
         scene.host.timeout("start", 1);

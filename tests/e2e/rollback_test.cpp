@@ -43,8 +43,7 @@ struct BadUpgrade {
 };
 
 bool is_iso_time(const std::string& text) {
-    static const std::regex form(
-        R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d))");
+    static const std::regex form(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d))");
     return std::regex_match(text, form);
 }
 
@@ -112,8 +111,8 @@ TEST_CASE("a version whose control was no program at all is rolled back") {
 TEST_CASE("the new version is really gone before the old one starts") {
     BadUpgrade upgrade;
     // Its start fails with the daemon up; its stop takes a while.
-    upgrade.bad.after("start", "exit 7").instead_of(
-        "stop", "alive && (sleep 0.4; kill $p) & exit 0");
+    upgrade.bad.after("start", "exit 7")
+        .instead_of("stop", "alive && (sleep 0.4; kill $p) & exit 0");
     upgrade.good.before("start", "if (cd ../1.0.1 2>/dev/null && alive); then touch " +
                                      upgrade.scene.host.flag("both") + "; fi");
     upgrade.begin();
@@ -123,8 +122,8 @@ TEST_CASE("the new version is really gone before the old one starts") {
 
 TEST_CASE("if the new version will not stop, the old one is not started; the next pass goes on") {
     BadUpgrade upgrade;
-    upgrade.bad.after("start", "exit 7").before(
-        "stop", "[ -e " + upgrade.scene.host.flag("may-stop") + " ] || exit 1");
+    upgrade.bad.after("start", "exit 7")
+        .before("stop", "[ -e " + upgrade.scene.host.flag("may-stop") + " ] || exit 1");
     upgrade.begin();
     CHECK_EXIT(upgrade.scene.pass(), 1);
     CHECK(upgrade.scene.host.version("falcon-agent") == "1.0.1\n");
@@ -182,8 +181,8 @@ TEST_CASE("the failure is sent with the next report") {
 
 TEST_CASE("the failure is durable before the rollback begins") {
     BadUpgrade upgrade;
-    const std::string kill = "kill -9 \"$(cat " +
-                             (upgrade.scene.host.ops / "ops-updater.pid").string() + ")\"";
+    const std::string kill =
+        "kill -9 \"$(cat " + (upgrade.scene.host.ops / "ops-updater.pid").string() + ")\"";
     // The first thing that a rollback does is to stop the new version.
     upgrade.bad.start_fails("the reason").before("stop", kill);
     upgrade.begin();
@@ -217,12 +216,13 @@ TEST_CASE("a kill in the middle of a rollback converges") {
     }
 }
 
-TEST_CASE("a rollback goes on although ops-meta is down, and although it wants something else now") {
+TEST_CASE(
+    "a rollback goes on although ops-meta is down, and although it wants something else now") {
     for (const bool down : {true, false}) {
         CAPTURE(down);
         BadUpgrade upgrade;
-        upgrade.bad.after("start", "exit 7").before(
-            "stop", "[ -e " + upgrade.scene.host.flag("may-stop") + " ] || exit 1");
+        upgrade.bad.after("start", "exit 7")
+            .before("stop", "[ -e " + upgrade.scene.host.flag("may-stop") + " ] || exit 1");
         upgrade.begin();
         REQUIRE_EXIT(upgrade.scene.pass(), 1);
         REQUIRE(upgrade.scene.host.version("falcon-agent") == "1.0.1\n");
@@ -243,7 +243,8 @@ TEST_CASE("if neither version comes up, both are told of, and the pass ends with
     BadUpgrade upgrade;
     const std::string broken = upgrade.scene.host.flag("broken");
     upgrade.bad.start_fails("the new one fails");
-    upgrade.good.before("start", "[ ! -e " + broken + " ] || { echo 'the old one fails'; exit 5; }");
+    upgrade.good.before("start",
+                        "[ ! -e " + broken + " ] || { echo 'the old one fails'; exit 5; }");
     upgrade.begin();
     upgrade.scene.host.raise("broken");
     const Result result = upgrade.scene.pass();
@@ -296,12 +297,13 @@ TEST_CASE("a failed version of a first install has nothing to go back to") {
     CHECK(scene.host.count(agent, "start") == 2);
 }
 
-TEST_CASE("a first install that failed is tried again after the wait, and mended by a good release") {
+TEST_CASE(
+    "a first install that failed is tried again after the wait, and mended by a good release") {
     Scene scene;
     scene.host.set("rollback", "{retry_after: 1}");
     Release agent = scene.release("falcon-agent", "1.0.0");
-    agent.instead_of("start", "[ -e " + scene.host.flag("mended") +
-                                  " ] || exit 3; sleep 600 & echo $! >pid");
+    agent.instead_of(
+        "start", "[ -e " + scene.host.flag("mended") + " ] || exit 3; sleep 600 & echo $! >pid");
     scene.want(agent);
     REQUIRE_EXIT(scene.pass(), 1);
     scene.host.raise("mended");

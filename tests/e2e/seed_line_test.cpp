@@ -32,9 +32,9 @@ TEST_CASE("the seed's own line installs an agent") {
         scene.host.write("ops-updater.yaml", "splay: 0\n");
         const Release agent = scene.release("falcon-agent", "1.0.0");
         scene.want(agent);
-        const Result result = scene.host.run(
-            line(scene, "exec ./ops-updater --interval=300 --debug=false --server=" +
-                            scene.meta.address()));
+        const Result result =
+            scene.host.run(line(scene, "exec ./ops-updater --interval=300 --debug=false --server=" +
+                                           scene.meta.address()));
         CHECK_EXIT(result, 0);
         CHECK(scene.host.runs_only(agent));
         CHECK(scene.meta.reports().at(0).path == "/heartbeat");
@@ -47,9 +47,9 @@ TEST_CASE("the seed's line under nohup and in the background is one pass, logged
     scene.host.write("ops-updater.yaml", "splay: 0\n");
     const Release agent = scene.release("falcon-agent", "1.0.0");
     scene.want(agent);
-    const Result result = scene.host.run(
-        line(scene, "nohup ./ops-updater --interval=300 --debug=false --server=" +
-                        scene.meta.address() + " > ops-updater.log 2>&1 & wait $!"));
+    const Result result =
+        scene.host.run(line(scene, "nohup ./ops-updater --interval=300 --debug=false --server=" +
+                                       scene.meta.address() + " > ops-updater.log 2>&1 & wait $!"));
     CHECK_EXIT(result, 0);
     CHECK(scene.host.runs_only(agent));
     CHECK_CONTAINS(read_file(scene.host.ops / "ops-updater.log"), "falcon-agent");
@@ -75,8 +75,8 @@ TEST_CASE("a configuration beside the executable is read, and the command line w
     in_the_ops_dir(scene);
     scene.host.write("ops-updater.yaml",
                      "server: 127.0.0.1:1\nhostname: from-file\nsplay: 0\nprotocol: heartbeat\n");
-    CHECK_EXIT(
-        scene.host.run(line(scene, "exec ./ops-updater --server=" + scene.meta.address())), 0);
+    CHECK_EXIT(scene.host.run(line(scene, "exec ./ops-updater --server=" + scene.meta.address())),
+               0);
     CHECK(scene.last_report().at("hostname") == "from-file");
     CHECK(scene.meta.reports().at(0).header("x-ops-hostname") == "from-file");
     CHECK_EXIT(scene.host.run(line(scene, "exec ./ops-updater --hostname=from-line --server=" +
@@ -148,7 +148,9 @@ TEST_CASE("the server may be written in several ways") {
         {address + "/ops/report", "/ops/report"},
         {"http://" + address + "/v2", "/v2"},
     };
-    for (const auto& [server, path] : paths) {
+    for (const auto& each : paths) {
+        const std::string server = each.first;
+        const std::string path = each.second;
         CAPTURE(server);
         scene.meta.forget_requests();
         scene.host.server = server;
@@ -165,10 +167,10 @@ TEST_CASE("the folder of the executable is no ops dir where it is a system bin f
     const fs::path copy = scene.host.root / "copy";
     fs::copy_file(program_under_test(), copy);
     const std::string map = ::geteuid() == 0 ? "" : "--map-root-user ";
-    const Result result = scene.host.run(
-        line(scene, "exec unshare " + map + "--mount sh -c 'mount --bind " + copy.string() +
-                        " /usr/bin/sum && exec /usr/bin/sum --once --server=" +
-                        scene.meta.address() + "'"));
+    const Result result = scene.host.run(line(
+        scene, "exec unshare " + map + "--mount sh -c 'mount --bind " + copy.string() +
+                   " /usr/bin/sum && exec /usr/bin/sum --once --server=" + scene.meta.address() +
+                   "'"));
     CHECK_EXIT(result, 78);
     CHECK_CONTAINS(result.err, "ops-dir");
     CHECK(scene.meta.reports().empty());

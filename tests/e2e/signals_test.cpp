@@ -166,10 +166,11 @@ TEST_CASE("while it unpacks a pass ends soon, and the next one converges") {
     const Release next = scene.release("falcon-agent", "1.0.1");
     scene.host.has_running(old);
     scene.want(next);
-    scene.host.write(scene.host.root / "slow" / "tar",
-                     "#!/bin/sh\ncase \" $* \" in *--version*) exec /bin/tar \"$@\";; esac\ntouch " +
-                         scene.host.flag("there") + "\nsleep 20\nexec /bin/tar \"$@\"\n",
-                     0755);
+    scene.host.write(
+        scene.host.root / "slow" / "tar",
+        "#!/bin/sh\ncase \" $* \" in *--version*) exec /bin/tar \"$@\";; esac\ntouch " +
+            scene.host.flag("there") + "\nsleep 20\nexec /bin/tar \"$@\"\n",
+        0755);
     RunOptions options;
     options.env["PATH"] = (scene.host.root / "slow").string() + ":/usr/bin:/bin";
     Process pass = scene.host.start(options);

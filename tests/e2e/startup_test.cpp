@@ -43,8 +43,9 @@ TEST_CASE("all missing tools are named at once") {
 
 TEST_CASE("with a minisign key, minisign is one of the tools") {
     Scene scene;
-    scene.host.write(scene.host.root / "key.pub",
-                     "untrusted comment: x\nRWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3\n");
+    scene.host.write(
+        scene.host.root / "key.pub",
+        "untrusted comment: x\nRWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3\n");
     scene.host.set("verify", "{minisign_key: " + (scene.host.root / "key.pub").string() + "}");
     const auto path = tools(scene, {"sh", "sleep", "tar", "gzip", "md5sum", "sha256sum"});
     const Result result = scene.host.run(with_path(path.string()));

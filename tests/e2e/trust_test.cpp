@@ -78,8 +78,7 @@ TEST_CASE("a signature that is missing, foreign, altered or of another file keep
          }},
         {"whose signed comment was altered",
          [](Signed& it) {
-             std::string text =
-                 it.signer.sign("falcon-agent-1.0.0.tar.gz", it.agent.tarball());
+             std::string text = it.signer.sign("falcon-agent-1.0.0.tar.gz", it.agent.tarball());
              text.replace(text.find("1.0.0.tar"), 5, "1.0.1");
              return text;
          }},
@@ -128,7 +127,8 @@ TEST_CASE("the bearer token goes to ops-meta and nowhere else") {
     CHECK_EXIT(scene.pass(), 0);
     CHECK(scene.host.runs_only(agent));
     CHECK(scene.meta.reports().at(0).header("authorization") == "Bearer s3cr3t");
-    for (const auto& request : files.requests()) CHECK(request.header("authorization") == "");
+    for (const auto& request : files.requests())
+        CHECK(request.header("authorization") == "");
     // Nor to the files that lie on the same host.
     const Release other = scene.release("dinp-agent", "1.0.0");
     scene.want(other);

@@ -71,10 +71,18 @@ TEST_CASE("if the old version will not stop, the new one is not started") {
     Scene scene;
     Release old = scene.release("falcon-agent", "1.0.0");
     const Release next = scene.release("falcon-agent", "1.0.1");
-    SUBCASE("stop exits with 1") { old.stop_refuses(); }
-    SUBCASE("stop exits with 0 and the status stays started") { old.instead_of("stop", "exit 0"); }
-    SUBCASE("the daemon ignores SIGTERM") { old.daemon_ignores_term(); }
-    SUBCASE("stop hangs") { old.stop_hangs(); }
+    SUBCASE("stop exits with 1") {
+        old.stop_refuses();
+    }
+    SUBCASE("stop exits with 0 and the status stays started") {
+        old.instead_of("stop", "exit 0");
+    }
+    SUBCASE("the daemon ignores SIGTERM") {
+        old.daemon_ignores_term();
+    }
+    SUBCASE("stop hangs") {
+        old.stop_hangs();
+    }
     scene.host.timeout("stop", 1);
     scene.host.has_running(old);
     scene.want(next);

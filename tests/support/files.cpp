@@ -115,7 +115,8 @@ std::string sha256_hex(std::string_view bytes) {
 std::string noise(std::size_t count, unsigned seed) {
     std::mt19937 random(seed);
     std::string bytes(count, '\0');
-    for (auto& byte : bytes) byte = static_cast<char>(random() & 0xffU);
+    for (auto& byte : bytes)
+        byte = static_cast<char>(random() & 0xffU);
     return bytes;
 }
 

@@ -21,8 +21,8 @@ std::string read_file(const fs::path& file);
 /// Writes it with exactly this mode, whatever the umask. Throws where that fails.
 void write_file(const fs::path& file, std::string_view content, mode_t mode = 0644);
 
-/// Everything below `dir` (itself as "."): relative path -> type, mode, owner, size, time of change,
-/// link target, content. Two equal snapshots mean that nothing was touched.
+/// Everything below `dir` (itself as "."): relative path -> type, mode, owner, size, time of
+/// change, link target, content. Two equal snapshots mean that nothing was touched.
 std::map<std::string, std::string> snapshot(const fs::path& dir);
 
 /// Relative paths of everything below `dir`, dirs with a slash behind them, sorted.

@@ -58,7 +58,8 @@ Host::Host(User user) : user_(user) {
     root = pattern;
     ::chmod(root.c_str(), 0755);
     ops = root / "ops";
-    for (const char* dir : {"ops", "home", "tmp", "runs"}) make_dir(root / dir);
+    for (const char* dir : {"ops", "home", "tmp", "runs"})
+        make_dir(root / dir);
     write(root / "journal", "");
     own(root);
 }
@@ -68,10 +69,12 @@ Host::~Host() {
         std::vector<std::string> left;
         eventually([&] { return (left = strays()).empty(); }, seconds(2));
         if (on_problem)
-            for (const auto& stray : left) on_problem("a process is left: " + stray);
+            for (const auto& stray : left)
+                on_problem("a process is left: " + stray);
     }
     if (on_problem)
-        for (const auto& path : tree(root / "tmp")) on_problem("left in TMPDIR: " + path);
+        for (const auto& path : tree(root / "tmp"))
+            on_problem("left in TMPDIR: " + path);
     stop_everything();
     std::error_code error;
     fs::remove_all(root, error);
@@ -81,12 +84,14 @@ Host::~Host() {
 // --- configuration -----------------------------------------------------------------------------
 
 std::string Host::config() const {
-    std::map<std::string, int> timeouts = {{"connect", 2}, {"report", 5},  {"download", 20},
-                                           {"stall", 5},   {"status", 5},  {"start", 5},
+    std::map<std::string, int> timeouts = {{"connect", 2}, {"report", 5}, {"download", 20},
+                                           {"stall", 5},   {"status", 5}, {"start", 5},
                                            {"stop", 5}};
-    for (const auto& [key, value] : timeouts_) timeouts[key] = value;
+    for (const auto& [key, value] : timeouts_)
+        timeouts[key] = value;
     std::string text;
-    for (const auto& [key, value] : settings_) text += key + ": " + value + "\n";
+    for (const auto& [key, value] : settings_)
+        text += key + ": " + value + "\n";
     if (settings_.contains("timeouts")) return text;
     text += "timeouts: {";
     const char* comma = "";
@@ -323,8 +328,8 @@ Launch Host::launch(const RunOptions& options) {
     launch.argv = {program.string()};
     if (!options.bare) {
         write(config_file(), config());
-        const bool only_looks = std::find(options.args.begin(), options.args.end(), "--status") !=
-                                options.args.end();
+        const bool only_looks =
+            std::find(options.args.begin(), options.args.end(), "--status") != options.args.end();
         for (const auto& arg : usual_args())
             if (arg != "--once" || !only_looks) launch.argv.push_back(arg);
     }
@@ -338,7 +343,8 @@ Launch Host::launch(const RunOptions& options) {
         env.erase(name);
         if (value) env[name] = *value;
     }
-    for (const auto& [name, value] : env) launch.env.push_back(name + "=" + value);
+    for (const auto& [name, value] : env)
+        launch.env.push_back(name + "=" + value);
 
     launch.directory = options.directory.empty() ? root : options.directory;
     launch.input = options.input;
@@ -368,7 +374,8 @@ void Host::stop_everything() const {
     const bool gone = eventually(
         [&] {
             const auto pids = processes_within(root);
-            for (const pid_t pid : pids) ::kill(pid, SIGKILL);
+            for (const pid_t pid : pids)
+                ::kill(pid, SIGKILL);
             return pids.empty();
         },
         seconds(5));

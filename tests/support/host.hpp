@@ -14,7 +14,8 @@
 
 namespace e2e {
 
-/// Whose host it is: that of whoever runs the tests, or, where that is root, of an unprivileged user.
+/// Whose host it is: that of whoever runs the tests, or, where that is root, of an unprivileged
+/// user.
 enum class User { self, nobody };
 
 /// Both where both can be had, else only ourselves.
@@ -54,9 +55,9 @@ class Host {
     Host(const Host&) = delete;
     Host& operator=(const Host&) = delete;
 
-    fs::path root;              ///< of everything: journal, configuration, ops dir
-    fs::path ops;               ///< the ops dir
-    std::string server;         ///< what --server says; empty: not said
+    fs::path root;                ///< of everything: journal, configuration, ops dir
+    fs::path ops;                 ///< the ops dir
+    std::string server;           ///< what --server says; empty: not said
     std::string name = "web-01";  ///< what --hostname says
 
     // --- configuration -------------------------------------------------------------------------
@@ -77,7 +78,9 @@ class Host {
     [[nodiscard]] fs::path dir(const Release& release) const;
     [[nodiscard]] fs::path tarball(const Release& release) const;
     /// A file beside the ops dir that scripts can ask for: `[ -e FLAG ]`.
-    [[nodiscard]] std::string flag(const std::string& flag) const { return root / ("flag-" + flag); }
+    [[nodiscard]] std::string flag(const std::string& flag) const {
+        return root / ("flag-" + flag);
+    }
     void raise(const std::string& flag_name);
     void lower(const std::string& flag_name);
     [[nodiscard]] bool raised(const std::string& flag_name) const;
@@ -86,13 +89,13 @@ class Host {
     Release release(const std::string& name, const std::string& version) {
         return {root, name, version};
     }
-    void unpack(const Release& release);   ///< by hand, as an operator would
-    void select(const Release& release);   ///< writes `.version`
-    void has(const Release& release);      ///< unpacked and selected, not started
+    void unpack(const Release& release);  ///< by hand, as an operator would
+    void select(const Release& release);  ///< writes `.version`
+    void has(const Release& release);     ///< unpacked and selected, not started
     void has_running(const Release& release);
     /// Runs its control script as a person would; its exit code.
     int control(const Release& release, const std::string& verb);
-    void crash(const Release& release);    ///< kill -9 of its daemon
+    void crash(const Release& release);  ///< kill -9 of its daemon
 
     [[nodiscard]] std::string version(const std::string& agent) const;  ///< `.version`, as it is
     [[nodiscard]] bool alive(const Release& release) const;  ///< its daemon runs in its version dir
@@ -120,6 +123,8 @@ class Host {
     [[nodiscard]] std::map<std::string, std::string> usual_env() const;
     [[nodiscard]] uid_t uid() const;
 
+    /// Ends every process within this host, agents and strays alike.
+    void stop_everything() const;
     /// Processes that nobody will stop: alive within this host and no agent's daemon.
     [[nodiscard]] std::vector<std::string> strays() const;
     /// A pass was killed on purpose while a script hung: its end is not asked for.
@@ -128,8 +133,6 @@ class Host {
     static inline std::function<void(const std::string&)> on_problem;
 
   private:
-    void stop_everything() const;
-
     User user_;
     bool forgiven_ = false;
     int runs_ = 0;

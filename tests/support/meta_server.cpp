@@ -110,8 +110,8 @@ void MetaServer::Inside::handle(const httplib::Request& request, httplib::Respon
     if (behaviour.status != 0) response.status = behaviour.status;
     const std::string range = request.get_header_value("Range");
     const std::string if_range = request.get_header_value("If-Range");
-    const bool same = if_range.empty() || (behaviour.etag && file != files.end() &&
-                                           if_range == file->second.etag);
+    const bool same = if_range.empty() ||
+                      (behaviour.etag && file != files.end() && if_range == file->second.etag);
     if (response.status == 200 && behaviour.ranges && same && range.rfind("bytes=", 0) == 0) {
         const std::size_t from = std::strtoull(range.c_str() + 6, nullptr, 10);
         const std::string total = std::to_string(body.size());
@@ -126,7 +126,8 @@ void MetaServer::Inside::handle(const httplib::Request& request, httplib::Respon
             body = body.substr(from);
         }
     }
-    for (const auto& [name, value] : behaviour.headers) response.set_header(name, value);
+    for (const auto& [name, value] : behaviour.headers)
+        response.set_header(name, value);
     lock.unlock();
     wait(behaviour.delay);
     send(response, body, behaviour, holds_before);
@@ -156,8 +157,7 @@ void MetaServer::Inside::send(httplib::Response& response, const std::string& bo
         behaviour.claim.value_or(body.size()), "application/octet-stream",
         [this, body, behaviour, holds_before](std::size_t offset, std::size_t,
                                               httplib::DataSink& sink) {
-            return offset < body.size() &&
-                   send_piece(sink, body, offset, behaviour, holds_before);
+            return offset < body.size() && send_piece(sink, body, offset, behaviour, holds_before);
         });
 }
 
@@ -208,7 +208,8 @@ void MetaServer::listen() {
         port_ = -1;
     if (port_ <= 0) throw std::runtime_error("no port to listen on");
     inside_->thread = std::thread([&server] { server.listen_after_bind(); });
-    while (!server.is_running()) std::this_thread::sleep_for(milliseconds(1));
+    while (!server.is_running())
+        std::this_thread::sleep_for(milliseconds(1));
 }
 
 void MetaServer::shut_down() {
@@ -340,10 +341,13 @@ RawServer::~RawServer() {
     inside_->thread.join();
     {
         const std::lock_guard lock(inside_->mutex);
-        for (const int connection : inside_->open) ::shutdown(connection, SHUT_RDWR);
+        for (const int connection : inside_->open)
+            ::shutdown(connection, SHUT_RDWR);
     }
-    for (auto& talk : inside_->talks) talk.join();
-    for (const int connection : inside_->open) ::close(connection);
+    for (auto& talk : inside_->talks)
+        talk.join();
+    for (const int connection : inside_->open)
+        ::close(connection);
     ::close(inside_->listener);
 }
 

@@ -27,18 +27,20 @@ struct Request {
 
 /// How the answers to one path differ from the usual ones.
 struct Behaviour {
-    int times = -1;                         ///< for so many requests; then as usual
-    int status = 0;                         ///< instead of 200
+    int times = -1;                                ///< for so many requests; then as usual
+    int status = 0;                                ///< instead of 200
     std::map<std::string, std::string> headers{};  ///< sent besides
     std::optional<std::string> body{};             ///< instead of the file
     std::chrono::milliseconds delay{0};            ///< before anything is sent
-    std::optional<std::size_t> cut_after{};   ///< so many bytes of the body, then the connection ends
-    std::optional<std::size_t> hold_after{};  ///< so many bytes of the body, then none until let_go()
-    std::size_t bytes_per_second = 0;         ///< 0: as fast as can be
-    std::optional<std::size_t> claim{};       ///< the Content-Length; the connection ends before
-    bool chunked = false;                     ///< no Content-Length
-    bool ranges = true;                       ///< Range is understood
-    bool etag = true;                         ///< an ETag is sent, and If-Range looked at
+    std::optional<std::size_t>
+        cut_after{};  ///< so many bytes of the body, then the connection ends
+    std::optional<std::size_t>
+        hold_after{};                    ///< so many bytes of the body, then none until let_go()
+    std::size_t bytes_per_second = 0;    ///< 0: as fast as can be
+    std::optional<std::size_t> claim{};  ///< the Content-Length; the connection ends before
+    bool chunked = false;                ///< no Content-Length
+    bool ranges = true;                  ///< Range is understood
+    bool etag = true;                    ///< an ETag is sent, and If-Range looked at
 };
 
 /// Listens from its construction to its destruction, on a port of its own. Reports to any path that

@@ -23,7 +23,8 @@ namespace {
 
 std::vector<char*> pointers(const std::vector<std::string>& words) {
     std::vector<char*> list;
-    for (const auto& word : words) list.push_back(const_cast<char*>(word.c_str()));
+    for (const auto& word : words)
+        list.push_back(const_cast<char*>(word.c_str()));
     list.push_back(nullptr);
     return list;
 }
@@ -34,7 +35,8 @@ int open_file(const fs::path& file, int flags) {
 
 /// The child starts as from a login shell, whatever the test's own libraries have set.
 void reset_signals() {
-    for (int number = 1; number < 32; ++number) ::signal(number, SIG_DFL);
+    for (int number = 1; number < 32; ++number)
+        ::signal(number, SIG_DFL);
     sigset_t none;
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -16,14 +16,14 @@ note() {
     read -r up rest </proc/uptime
     echo "$up @NAME@ @VERSION@ $1" >>'@ROOT@/journal'
 }
+# A pid given anew, or a zombie, does not have this working dir.
 alive() {
-    { read -r p <pid; } 2>/dev/null || return 1
-    { read -r number comm state rest <"/proc/$p/stat"; } 2>/dev/null || return 1
-    [ "$state" != Z ] && [ "$state" != X ]
+    { read -r p <pid; } 2>/dev/null && [ "/proc/$p/cwd" -ef . ]
 }
 )";
 
-constexpr const char* start_body = R"(    alive && { echo "@NAME@ @VERSION@ is already running"; exit 0; }
+constexpr const char* start_body =
+    R"(    alive && { echo "@NAME@ @VERSION@ is already running"; exit 0; }
     @DAEMON@ &
     echo $! >pid
     echo "@NAME@ @VERSION@ is up"

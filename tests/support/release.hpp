@@ -9,10 +9,10 @@ namespace e2e {
 
 namespace fs = std::filesystem;
 
-/// One version of one agent as its makers publish it. Its `control` script notes each verb with time
-/// and version in the host's journal and keeps one daemon (a sleep, which holds the outputs that
-/// `start` was given) with its pid in `pid`, in its version dir. The calls that change the script
-/// return the release itself, so that a test reads as a sentence.
+/// One version of one agent as its makers publish it. Its `control` script notes each verb with
+/// time and version in the host's journal and keeps one daemon (a sleep, which holds the outputs
+/// that `start` was given) with its pid in `pid`, in its version dir. The calls that change the
+/// script return the release itself, so that a test reads as a sentence.
 class Release {
   public:
     /// `root` is the host's root: the journal is there, tarballs are packed there.

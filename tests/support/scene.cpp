@@ -108,8 +108,7 @@ Json Scene::status_of(const std::string& agent) {
     try {
         return named(Json::parse(result.out).at("agents"), agent);
     } catch (const Json::exception& error) {
-        throw std::runtime_error(std::string("no status: ") + error.what() + "\n" +
-                                 result.story());
+        throw std::runtime_error(std::string("no status: ") + error.what() + "\n" + result.story());
     }
 }
 

@@ -46,7 +46,8 @@ Header header_of(const Ustar::Member& member, std::uint64_t size) {
 std::string sealed(Header header) {
     std::memset(header.data() + 148, ' ', 8);
     unsigned sum = 0;
-    for (const char byte : header) sum += static_cast<unsigned char>(byte);
+    for (const char byte : header)
+        sum += static_cast<unsigned char>(byte);
     put_octal(header, 148, sum, 6);
     header[154] = '\0';
     return {header.data(), header.size()};

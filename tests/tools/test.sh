@@ -36,6 +36,7 @@ for target in answer config digest_file memory version_file; do
     check "fuzz slice: $target" "$build/fuzz-replay/$target" "tests/fuzz/corpus/$target" 3000
 done
 check "demo" tests/demo/demo.sh "$OPS_UPDATER" "$OPS_META"
+check "metrics, by promtool" tests/tools/metrics.sh "$OPS_UPDATER"
 check "examples" tests/examples/run.sh
 check "budget of a steady pass" tests/bench/budget.sh
 check "crash campaign: slice" tests/crash/slice.sh

@@ -50,13 +50,14 @@ TEST_CASE("200 alone is success; 5xx and 429 may pass, other statuses will not")
         std::string status;
         std::string kind;
     };
-    for (const auto& [status, kind] :
+    for (const auto& [status_line, kind] :
          {Case{"201 Created", "refused"}, Case{"204 No Content", "refused"},
           Case{"206 Partial Content", "refused"}, Case{"302 Found", "refused"},
           Case{"304 Not Modified", "refused"}, Case{"400 Bad Request", "refused"},
           Case{"401 Unauthorized", "refused"}, Case{"404 Not Found", "refused"},
           Case{"429 Too Many Requests", "down"}, Case{"500 Internal Server Error", "down"},
           Case{"503 Service Unavailable", "down"}}) {
+        const std::string status = status_line;
         CAPTURE(status);
         FaultServer server({answer(status, "")});
         Bench bench;

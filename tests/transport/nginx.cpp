@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "../support/files.hpp"
@@ -97,7 +98,8 @@ bool Nginx::start(const std::string& http) {
     launch.argv[0] = fs::absolute(program());
     launch.output_prefix = dir_.path / "nginx";
     process_ = std::make_unique<e2e::Process>(launch);
-    const auto settled = [this] { return !process_->running() || answers(ports_[0]); };
+    const auto all_answer = [this] { return std::all_of(ports_.begin(), ports_.end(), answers); };
+    const auto settled = [&] { return !process_->running() || all_answer(); };
     return e2e::eventually(settled, std::chrono::seconds(5)) && process_->running();
 }
 

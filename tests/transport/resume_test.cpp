@@ -208,16 +208,15 @@ TEST_CASE(
         std::string what, path, there, validator;
         std::optional<std::uint64_t> total;
     };
-    for (const auto& [what, path, there, validator, total] :
-         {Case{"empty", "/file", "", "\"a\"", 100},
-          Case{"whole", "/file", std::string(100, 'x'), "\"a\"", 100},
-          Case{"too long", "/file", std::string(101, 'x'), "\"a\"", 100},
-          Case{"another URL's", "/other", std::string(50, 'x'), "\"a\"", 100},
-          Case{"without a note", "/file", std::string(50, 'x'), "", 100}}) {
-        CAPTURE(what);
+    for (const Case& left : {Case{"empty", "/file", "", "\"a\"", 100},
+                             Case{"whole", "/file", std::string(100, 'x'), "\"a\"", 100},
+                             Case{"too long", "/file", std::string(101, 'x'), "\"a\"", 100},
+                             Case{"another URL's", "/other", std::string(50, 'x'), "\"a\"", 100},
+                             Case{"without a note", "/file", std::string(50, 'x'), "", 100}}) {
+        CAPTURE(left.what);
         FaultServer server(Cutting(content, {}));
         Bench bench;
-        bench.leave_part(server.url(path), there, validator, total);
+        bench.leave_part(server.url(left.path), left.there, left.validator, left.total);
         const auto result = bench.download(server.url("/file"));
         CHECK(message_of(result.failure) == "");
         CHECK(result.resumed == 0);
@@ -263,21 +262,20 @@ TEST_CASE("the old bytes are gone before the new note is written") {
 TEST_CASE(
     "an answer to a range that does not fit is not used: the file is asked for anew, unmixed") {
     const std::string content = e2e::noise(100);
-    const std::string rest = content.substr(50);
-    const std::string head = "HTTP/1.1 206 Partial Content\r\nContent-Length: 50\r\n";
+    const auto part = [](std::size_t length, const std::string& fields) {
+        return answer("206 Partial Content", std::string(length, 'y'), fields);
+    };
     for (const std::string& range_answer :
-         {head + "Content-Range: bytes 49-98/100\r\n\r\n" + rest,
-          head + "Content-Range: bytes 0-49/100\r\n\r\n" + rest,
-          head + "Content-Range: bytes 50-99/101\r\n\r\n" + rest,
-          head + "Content-Range: bytes 50-99/*\r\n\r\n" + rest,
-          head + "Content-Range: bytes 50-98/100\r\n\r\n" + rest,
-          head + "Content-Range: bytes 50-89/90\r\n\r\n" + rest,
-          head + "Content-Range: lines 50-99/100\r\n\r\n" + rest, head + "\r\n" + rest,
-          head + "Content-Type: multipart/byteranges; boundary=x\r\n\r\n" + rest,
-          head + "ETag: \"b\"\r\nContent-Range: bytes 50-99/100\r\n\r\n" + rest,
-          std::string("HTTP/1.1 206 Partial Content\r\nContent-Length: 40\r\n"
-                      "Content-Range: bytes 50-99/100\r\n\r\n") +
-              rest.substr(10),
+         {part(51, "Content-Range: bytes 49-99/100\r\n"),   // begins too early
+          part(49, "Content-Range: bytes 51-99/100\r\n"),   // too late
+          part(60, "Content-Range: bytes 50-109/110\r\n"),  // of a longer file
+          part(40, "Content-Range: bytes 50-89/90\r\n"),    // of a shorter one
+          part(49, "Content-Range: bytes 50-98/100\r\n"),   // ends too early
+          part(40, "Content-Range: bytes 50-99/100\r\n"),   // and another length
+          part(50, "Content-Range: bytes 50-99/*\r\n"),     // of we know not what
+          part(50, "Content-Range: lines 50-99/100\r\n"),   // nor this
+          part(50, ""), part(50, "Content-Type: multipart/byteranges; boundary=x\r\n"),
+          part(50, "ETag: \"b\"\r\nContent-Range: bytes 50-99/100\r\n"),
           answer("416 Range Not Satisfiable", "", "Content-Range: bytes */100\r\n")}) {
         CAPTURE(range_answer.substr(0, 120));
         FaultServer server({range_answer, answer("200 OK", content, "ETag: \"b\"\r\n")});

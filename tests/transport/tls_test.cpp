@@ -78,22 +78,21 @@ TEST_CASE("a bad certificate is refused, not retried, and the message says which
         Scene::Port port;
         std::string why;
     };
-    for (const auto& [port, why] :
-         {Case{Scene::foreign, "unable to get local issuer certificate"},
-          Case{Scene::expired, "certificate has expired"},
-          Case{Scene::elsewhere, "no alternative certificate subject name"}}) {
-        CAPTURE(why);
+    for (const Case& bad : {Case{Scene::foreign, "unable to get local issuer certificate"},
+                            Case{Scene::expired, "certificate has expired"},
+                            Case{Scene::elsewhere, "no alternative certificate subject name"}}) {
+        CAPTURE(bad.why);
         TlsBench bench;
         bench.settings.retries = 3;
         Stopwatch watch;
-        const auto text = bench.get(scene().url(port));
-        const auto file = bench.download(scene().url(port));
+        const auto text = bench.get(scene().url(bad.port));
+        const auto file = bench.download(scene().url(bad.port));
         CHECK(watch.seconds() < 1);
         for (const auto& failure : {text.failure, file.failure}) {
             CHECK(kind_of(failure) == "refused");
-            CHECK(contains(message_of(failure), scene().url(port)));
+            CHECK(contains(message_of(failure), scene().url(bad.port)));
             CHECK(contains(message_of(failure), "the certificate of localhost is refused"));
-            CHECK(contains(message_of(failure), why));
+            CHECK(contains(message_of(failure), bad.why));
             CHECK_FALSE(contains(message_of(failure), "(try"));
         }
         CHECK(bench.files() == "");
@@ -212,6 +211,17 @@ TEST_CASE("an https proxy tunnel carries neither token nor host name in the clea
     CHECK(contains(request.line, "CONNECT localhost:"));
     CHECK_FALSE(request.has("authorization"));
     CHECK_FALSE(request.has("x-ops-hostname"));
+}
+
+TEST_CASE("https_proxy of the environment is for https, in capitals too; http_proxy is not") {
+    for (const char* name : {"https_proxy", "HTTPS_PROXY"}) {
+        FaultServer proxy(be_a_proxy);
+        TlsBench bench;
+        const WithEnv for_https(name, proxy.url());
+        const WithEnv for_http("http_proxy", "http://127.0.0.1:" + std::to_string(unused_port()));
+        CHECK(bench.get(scene().url(Scene::good)).body == "content");
+        CHECK(proxy.requests().size() == 1);
+    }
 }
 
 TEST_CASE("a certificate is judged through a proxy as well") {

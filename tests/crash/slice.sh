@@ -1,0 +1,7 @@
+#!/bin/sh
+# A slice of the crash campaign, short enough for `make test` (`make crash-test` runs all of it).
+set -eu
+campaign=$(dirname "$OPS_UPDATER")/crash-test
+calls=rename,renameat2,unlink,mkdir,fsync,syncfs,write,openat,clone3,exit_group
+"$campaign" --kills --max 12 --jobs 4 --syscall "$calls"
+"$campaign" --errors --max 8 --jobs 4 --syscall "$calls" --scenario upgrade
