@@ -111,6 +111,19 @@ Command tar_command(const StagePaths& stage, const UnpackLimits& limits, const T
     return tar;
 }
 
+/// Bytes on disk, as far as they can be seen while tar is at work.
+std::uint64_t size_of_tree(const fs::path& root) {
+    std::uint64_t bytes = 0;
+    std::error_code error;
+    for (fs::recursive_directory_iterator it(root, error), end; !error && it != end;
+         it.increment(error)) {
+        struct stat info {};
+        if (::lstat(it->path().c_str(), &info) == 0)
+            bytes += static_cast<std::uint64_t>(info.st_blocks) * 512;
+    }
+    return bytes;
+}
+
 std::string after(const TarListing& listing) {
     return listing.last_member().empty() ? ""
                                          : " at member " + one_line(listing.last_member(), 200);
@@ -128,7 +141,9 @@ void run_tar(const StagePaths& stage, const UnpackLimits& limits, const Tools& t
         if (!listing.bad_member().empty()) return "unsafe name";
         if (listing.members() > limits.max_entries) return "too many members";
         const std::uint64_t free = space_of(stage.dir).free_bytes;
-        if (free_before > free && free_before - free > limits.max_bytes)
+        // Others write to this disk too: only then is it worth a look at the tree itself.
+        if (free_before > free && free_before - free > limits.max_bytes &&
+            size_of_tree(stage.dir) > limits.max_bytes)
             return "the tree is larger than download.max_unpacked";
         return budget.exhausted();
     };
