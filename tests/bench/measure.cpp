@@ -1,6 +1,6 @@
-// Runs commands in turn, A B A B, and prints the medians of what each took: so that a machine that is
-// slow for a while is slow for all of them.
-// usage: measure ROUNDS PREPARE -- COMMAND… [-- COMMAND…]…
+// Runs commands in turn, A B A B, and prints the medians of what each took: so that a machine that
+// is slow for a while is slow for all of them. usage: measure ROUNDS PREPARE -- COMMAND… [--
+// COMMAND…]…
 //   PREPARE is called with the number of the command, from 1, before each run and is not measured;
 //   "-" is none. The commands' output goes to measure's stderr.
 // Prints a line for each command: its number, wall ms, CPU ms (user and system, of it and of the
@@ -63,7 +63,7 @@ Sample run(const Words& words) {
             static_cast<double>(usage.ru_maxrss)};
 }
 
-double median(const std::vector<Sample>& samples, double Sample::* field) {
+double median(const std::vector<Sample>& samples, double Sample::*field) {
     std::vector<double> values;
     for (const Sample& sample : samples)
         values.push_back(sample.*field);

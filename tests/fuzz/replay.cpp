@@ -1,6 +1,6 @@
-// Runs one fuzz target without a fuzzer: over its corpus, and over simple mutations of it. This is the slice
-// of `make fuzz` that runs in `make test`, with any compiler.
-// usage: TARGET-replay CORPUS_DIR [MUTATIONS]
+// Runs one fuzz target without a fuzzer: over its corpus, and over simple mutations of it. This is
+// the slice of `make fuzz` that runs in `make test`, with any compiler. usage: TARGET-replay
+// CORPUS_DIR [MUTATIONS]
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
@@ -26,12 +26,18 @@ std::string mutated(std::string text, const std::string& other, std::mt19937& ra
     for (std::size_t changes = 1 + below(4); changes > 0; --changes) {
         const std::size_t at = below(text.size() + 1);
         switch (below(4)) {
-            case 0: text.insert(at, 1, static_cast<char>(below(256))); break;
-            case 1: text.erase(at, 1 + below(8)); break;
+            case 0:
+                text.insert(at, 1, static_cast<char>(below(256)));
+                break;
+            case 1:
+                text.erase(at, 1 + below(8));
+                break;
             case 2:
                 if (at < text.size()) text[at] = static_cast<char>(below(256));
                 break;
-            default: text.insert(at, other, below(other.size() + 1), below(64)); break;
+            default:
+                text.insert(at, other, below(other.size() + 1), below(64));
+                break;
         }
     }
     return text;
@@ -55,6 +61,7 @@ int main(int argc, char** argv) {
     std::mt19937 random(20260101);  // the same run each time: what fails can be run again
     const int mutations = argc > 2 ? std::atoi(argv[2]) : 5000;
     for (int i = 0; i < mutations; ++i)
-        try_input(mutated(corpus[random() % corpus.size()], corpus[random() % corpus.size()], random));
+        try_input(
+            mutated(corpus[random() % corpus.size()], corpus[random() % corpus.size()], random));
     std::cout << corpus.size() << " inputs, " << mutations << " mutations\n";
 }

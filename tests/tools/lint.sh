@@ -49,7 +49,7 @@ units() {
 }
 
 check "clang-format" clang-format --dry-run -Werror "${code[@]}"
-check "shellcheck" shellcheck -x "${scripts[@]}" src/completion/ops-updater.bash
+check "shellcheck" shellcheck -x --source-path=SCRIPTDIR "${scripts[@]}" src/completion/ops-updater.bash
 check "cppcheck" static_analysis
 check "man page" man_page
 check "systemd units" units

@@ -38,7 +38,7 @@ done
 check "demo" tests/demo/demo.sh "$OPS_UPDATER" "$OPS_META"
 check "metrics, by promtool" tests/tools/metrics.sh "$OPS_UPDATER"
 check "examples" tests/examples/run.sh
-check "budget of a steady pass" tests/bench/budget.sh
+check "budget of a steady pass" tests/bench/budget.sh "$OPS_UPDATER" "$OPS_META"
 check "crash campaign: slice" tests/crash/slice.sh
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

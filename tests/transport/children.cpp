@@ -9,10 +9,9 @@
 
 #include <array>
 #include <chrono>
+#include <fstream>
 #include <stdexcept>
 #include <thread>
-
-#include "../support/files.hpp"
 
 namespace transport {
 
@@ -55,9 +54,9 @@ bool mount_small_disk(const std::filesystem::path& dir) {
     const gid_t group = ::getegid();
     if (::unshare(CLONE_NEWNS | (user == 0 ? 0 : CLONE_NEWUSER)) != 0) return false;
     if (user != 0) {
-        e2e::write_file("/proc/self/setgroups", "deny");
-        e2e::write_file("/proc/self/gid_map", "0 " + std::to_string(group) + " 1");
-        e2e::write_file("/proc/self/uid_map", "0 " + std::to_string(user) + " 1");
+        std::ofstream("/proc/self/setgroups") << "deny";
+        std::ofstream("/proc/self/gid_map") << "0 " << group << " 1";
+        std::ofstream("/proc/self/uid_map") << "0 " << user << " 1";
     }
     return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
            ::mount("none", dir.c_str(), "tmpfs", 0, "size=1m") == 0;
@@ -67,14 +66,7 @@ bool mount_small_disk(const std::filesystem::path& dir) {
 
 ChildResult in_child_with_small_disk(const std::filesystem::path& dir,
                                      const std::function<std::string()>& work) {
-    const auto prepare = [&dir] {
-        try {
-            return mount_small_disk(dir);
-        } catch (const std::exception&) {
-            return false;
-        }
-    };
-    return in_child(prepare, work);
+    return in_child([&dir] { return mount_small_disk(dir); }, work);
 }
 
 ChildResult in_child_with_file_limit(std::uint64_t bytes,
