@@ -122,6 +122,38 @@ asan: ## the same tests with ASan and UBSan
 	@$(MAKE) --no-print-directory test BUILD=build/asan CXXFLAGS="-O1 -g1" \
 	    SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all"
 
+# --- benchmarks ----------------------------------------------------------------------------------
+MEASURE  := $(BUILD)/measure
+FLEET    := $(BUILD)/fleet
+CFENGINE := build/tools/cfengine3
+$(MEASURE): $(BUILD)/obj/tests/bench/measure.o
+	$(CXX) $(ALL_FLAGS) $(LDFLAGS) -o $@ $^
+$(FLEET): $(BUILD)/obj/tests/bench/fleet.o $(RULES)
+	$(CXX) $(ALL_FLAGS) $(LDFLAGS) -o $@ $^ $(RULES_LIBS)
+
+.PHONY: bench
+bench: ## time and memory against a shell script that does the same, and growth (2 to 3 minutes)
+	@tests/tools/deps.sh bench
+	@$(MAKE) --no-print-directory -j$(JOBS) $(OUTPUT) $(META) $(MEASURE)
+	@tests/tools/unpack.sh $(CFENGINE) cfengine3 libpromises3 libvirt0 liblmdb0 libnl-3-200 \
+	    libnl-route-3-200 libyajl2 libssh-4 || echo "cf-agent is left out"
+	@tests/bench/bench.sh $(abspath $(OUTPUT) $(META) $(MEASURE) $(CFENGINE))
+	@tests/bench/growth.sh $(abspath $(OUTPUT) $(META) $(MEASURE))
+
+.PHONY: bench-fleet
+bench-fleet: ## how 10^3 to 10^6 hosts spread over time, and 300 real passes at once
+	@tests/tools/deps.sh bench
+	@$(MAKE) --no-print-directory -j$(JOBS) $(OUTPUT) $(META) $(FLEET)
+	@$(FLEET)
+	@tests/bench/fleet.sh $(abspath $(OUTPUT) $(META))
+
+.PHONY: budget
+budget: ## fail if a steady pass runs more processes or system calls than written down (part of test)
+	@tests/tools/deps.sh bench
+	@$(MAKE) --no-print-directory -j$(JOBS) $(OUTPUT) $(META)
+	@tests/bench/budget.sh $(abspath $(OUTPUT) $(META))
+
+# --- checks, demo --------------------------------------------------------------------------------
 .PHONY: lint
 lint: ## clang-format, clang-tidy, cppcheck, shellcheck, man page, systemd units
 	@tests/tools/lint.sh

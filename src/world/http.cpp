@@ -20,7 +20,7 @@ namespace {
 using Kind = HttpFailure::Kind;
 
 constexpr std::size_t logged_bytes = 2048;
-constexpr std::size_t max_error_page = 64 * 1024;
+constexpr std::size_t max_error_page = 64UL * 1024;
 
 /// Keeps a body in memory; of an answer that is no success only the beginning.
 class TextReceiver : public HttpReceiver {

@@ -35,7 +35,7 @@ struct Request {
     std::vector<std::string> headers;  ///< "Name: value"
     std::string bearer;                ///< sent to this URL's host alone; never logged
     std::chrono::seconds timeout{30};  ///< the whole exchange, all tries included
-    std::size_t max_bytes = 4 * 1024 * 1024;
+    std::size_t max_bytes = 4UL * 1024 * 1024;
     int retries = 0;
 };
 

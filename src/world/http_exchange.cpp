@@ -16,7 +16,7 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr int max_redirects = 5;
-constexpr std::size_t max_header_bytes = 256 * 1024;
+constexpr std::size_t max_header_bytes = 256UL * 1024;
 
 bool is_redirect(const HttpHead& head) {
     const long s = head.status;

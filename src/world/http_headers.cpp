@@ -91,7 +91,7 @@ std::optional<ContentRange> parse_content_range(std::string_view value) {
 }
 
 std::optional<std::chrono::seconds> parse_retry_after(const std::string& value, std::int64_t now) {
-    constexpr std::uint64_t week = 7 * 24 * 3600;
+    constexpr std::uint64_t week = 7UL * 24 * 3600;
     if (const auto seconds = number(value)) {
         return std::chrono::seconds(std::min(*seconds, week));
     }

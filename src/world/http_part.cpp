@@ -17,7 +17,7 @@ namespace ops {
 
 namespace {
 
-constexpr std::size_t max_note = 16 * 1024;
+constexpr std::size_t max_note = 16UL * 1024;
 constexpr std::string_view note_title = "ops-updater part 1";
 
 /// Four lines, each with its line feed: a note cut short is none.
@@ -59,7 +59,7 @@ std::optional<ResumePoint> read_note(std::string_view note, const std::string& u
 
 }  // namespace
 
-PartFile::PartFile(fs::path part, fs::path validator, std::string url)
+PartFile::PartFile(fs::path part, fs::path validator, const std::string& url)
     : part_(std::move(part)), validator_(std::move(validator)), url_(redact_url(url)) {
     const auto status = status_of(part_);
     if (status && !S_ISREG(status->st_mode)) fail_as_irregular(part_);

@@ -24,7 +24,7 @@ struct ResumePoint {
 class PartFile {
   public:
     /// Throws Error where `part` is there and no regular file.
-    PartFile(std::filesystem::path part, std::filesystem::path validator, std::string url);
+    PartFile(std::filesystem::path part, std::filesystem::path validator, const std::string& url);
 
     /// Nothing where there is no part, no byte in it, no note, another URL's or a damaged one, or
     /// more bytes than the file is to have.

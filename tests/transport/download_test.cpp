@@ -101,17 +101,6 @@ TEST_CASE(
     CHECK(admitted == std::vector<std::uint64_t>{0});
 }
 
-TEST_CASE("what follows the last chunk is no header") {
-    FaultServer server(
-        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: ETag\r\n\r\n5\r\nhello\r\n0\r\n"
-         "Location: /elsewhere\r\nETag: \"a\"\r\n\r\n"});
-    Bench bench;
-    const auto result = bench.download(server.url());
-    CHECK(message_of(result.failure) == "");
-    CHECK(bench.parted() == "hello");
-    CHECK(bench.files() == "agent-1.0.0.tar.gz.part");
-}
-
 TEST_CASE("what a server calls an encoding is stored as it came") {
     FaultServer server({answer("200 OK", "\x1f\x8b packed", "Content-Encoding: gzip\r\n")});
     Bench bench;

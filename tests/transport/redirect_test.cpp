@@ -88,6 +88,15 @@ TEST_CASE("a redirect without a location is a status like any other") {
     CHECK(contains(message_of(bench.get(server.url()).failure), "HTTP 302"));
 }
 
+TEST_CASE("a location that follows the body is none") {
+    FaultServer server(
+        {"HTTP/1.1 302 Found\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
+         "0\r\nLocation: /elsewhere\r\n\r\n"});
+    Bench bench;
+    CHECK(message_of(bench.get(server.url("/x")).failure) == server.url("/x") + ": HTTP 302");
+    CHECK(server.requests().size() == 1);
+}
+
 TEST_CASE("a message names the URL asked for and the one redirected to") {
     FaultServer server({redirect_to("/gone"), answer("404 Not Found", "")});
     Bench bench;
