@@ -117,8 +117,7 @@ std::string read_secrets(const Config& config, Log& log) {
     check_readable("tls.cert_file", config.tls.cert_file);
     check_readable("verify.minisign_key", config.minisign_key);
     if (config.token_file.empty()) return "";
-    const std::string token(
-        trim(read_file(fs::canonical(config.token_file), max_token).value_or("")));
+    std::string token(trim(read_file(fs::canonical(config.token_file), max_token).value_or("")));
     const bool clean =
         std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c < '\x7f'; });
     if (token.empty() || !clean) refuse("token_file: " + config.token_file + " holds no token");

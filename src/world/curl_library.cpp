@@ -37,6 +37,8 @@ Function* find(void* library, const char* name) {
 
 struct Curl {
     void* library = open_library();
+// A declaration cannot be put in parentheses.
+// NOLINTBEGIN(bugprone-macro-parentheses)
 #define OPS_CURL(name) \
     decltype(::curl_##name)* name = find<decltype(::curl_##name)>(library, "curl_" #name)
     OPS_CURL(easy_cleanup);
@@ -62,6 +64,7 @@ struct Curl {
     OPS_CURL(url_get);
     OPS_CURL(url_set);
 #undef OPS_CURL
+    // NOLINTEND(bugprone-macro-parentheses)
 
     Curl() {
         if (global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) refuse("it cannot be set up");
@@ -82,6 +85,15 @@ void load_curl() {
 }  // namespace ops
 
 using ops::lib;
+
+#ifdef __clang__
+// The option must be of the type that libcurl's header declares, an enumeration.
+#pragma clang diagnostic ignored "-Wvarargs"
+#endif
+
+/// Newer headers declare some of these with more const.
+template <typename Result, typename First, typename... Others>
+First first_argument(Result (*)(First, Others...));
 
 void curl_easy_cleanup(CURL* curl) {
     lib().easy_cleanup(curl);
@@ -134,7 +146,8 @@ CURLU* curl_url() {
 void curl_url_cleanup(CURLU* u) {
     lib().url_cleanup(u);
 }
-CURLUcode curl_url_get(CURLU* u, CURLUPart w, char** p, unsigned f) {
+CURLUcode curl_url_get(decltype(first_argument(&curl_url_get)) u, CURLUPart w, char** p,
+                       unsigned f) {
     return lib().url_get(u, w, p, f);
 }
 CURLUcode curl_url_set(CURLU* u, CURLUPart w, const char* p, unsigned f) {
@@ -145,6 +158,8 @@ CURLcode curl_easy_setopt(CURL* curl, CURLoption option, ...) {
     va_list arguments;
     va_start(arguments, option);
     CURLcode code = CURLE_OK;
+    // The branches differ in the type that is taken off the list.
+    // NOLINTNEXTLINE(bugprone-branch-clone)
     if (option < CURLOPTTYPE_OBJECTPOINT) {
         code = lib().easy_setopt(curl, option, va_arg(arguments, long));
     } else if (option >= CURLOPTTYPE_OFF_T && option < CURLOPTTYPE_BLOB) {
