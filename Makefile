@@ -119,7 +119,7 @@ $(BUILD)/%-fuzz: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(RULES)
 
 .PHONY: asan
 asan: ## the same tests with ASan and UBSan
-	@$(MAKE) --no-print-directory test BUILD=build/asan CXXFLAGS="-O1 -g1" \
+	@$(MAKE) --no-print-directory test BUILD=build/asan CXXFLAGS="-O1 -g1 -Wno-maybe-uninitialized" \
 	    SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all"
 
 # --- benchmarks ----------------------------------------------------------------------------------
