@@ -6,10 +6,9 @@
 #   MEASURE is built from measure.cpp; CFENGINE_DIR is where unpack.sh put cfengine3, if it could.
 #   ROUNDS=N in the environment multiplies the number of rounds.
 set -u
-cd "$(dirname "$0")" || exit 1
 [ $# -ge 3 ] || { echo "usage: bench.sh OPS_UPDATER OPS_META MEASURE [CFENGINE_DIR]" >&2; exit 64; }
-updater=$(realpath "$1") meta=$(realpath "$2") measure=$(realpath "$3") cfengine=${4:-}
-export LC_ALL=C.UTF-8 # the header has other letters
+updater=$(realpath "$1") meta=$(realpath "$2") measure=$(realpath "$3") cfengine=$(realpath -m "${4:-/none}")
+cd "$(dirname "$0")" || exit 1
 . ./scene.sh
 
 # --- what is measured -----------------------------------------------------------------------------
@@ -71,6 +70,9 @@ publish() {
     (cd "$work/tarballs" && md5sum "$1-$2.tar.gz" >"$1-$2.tar.gz.md5")
 }
 
+# megabytes HOST: the size of the tarball that an upgrade there downloads.
+megabytes() { stat -c %s "$work/tarballs/$1-001-2.0.0.tar.gz" | awk '{ printf "%.0f MB", $1 / 1e6 }'; }
+
 # upgrades HOST COUNT: agents that run 1.0.0, and $work/folders/HOST as their 2.0.0. $work/reset-HOST
 # is what takes them back.
 upgrades() {
@@ -119,8 +121,8 @@ slow='sleep 0.02; '
 mkdir "$work/tarballs" "$work/folders"
 for host in one six large; do write_agent "$work/folders/$host"; done
 journalling_agent "$work/folders/gap"
-blob 70000000 | split -b 4000000 - "$work/folders/one/part-"
-blob 18000000 | split -b 1000000 - "$work/folders/six/part-"
+blob 86000000 | split -b 4000000 - "$work/folders/one/part-"
+blob 22000000 | split -b 1000000 - "$work/folders/six/part-"
 head -c 200000000 /dev/urandom >"$work/folders/large/noise"
 for host in one:1 six:6 large:1 gap:1; do upgrades "${host%:*}" "${host#*:}"; done
 rm -rf "$work"/folders/*/
@@ -167,6 +169,9 @@ echo "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) pr
     "$(uname -sr), $(stat -f -c %T "$work"), load $(cut -d ' ' -f 1 /proc/loadavg)"
 echo "$("$updater" --version), $(curl --version | cut -d ' ' -f 1,2 | head -n 1), $(jq --version)," \
     "$(tar --version | head -n 1), $(gzip --version | head -n 1)"
+awk -v processors="$(nproc)" '$1 > processors / 2 {
+    print "The machine is busy with other things: of the ratios only those of CPU time can be trusted."
+}' /proc/loadavg
 echo
 echo "medians, both sides in turn            ops-updater          the other         ops-updater/other"
 echo "                                       wall ms   CPU ms    wall ms   CPU ms     wall    CPU"
@@ -178,10 +183,10 @@ row "steady pass, 100 agents" 9 -
 ours waiting && script waiting
 row "  whose status waits 20 ms" 3 -
 ours one && script one
-row "upgrade of one agent of 30 MB" 5 "$work/reset-one"
+row "upgrade of one agent of $(megabytes one)" 5 "$work/reset-one"
 ours six && script six
-row "upgrade of six agents of 8 MB" 5 "$work/reset-six"
-if [ -n "$cfengine" ] && cf_agent "$(realpath "$cfengine")"; then
+row "upgrade of six agents of $(megabytes six)" 5 "$work/reset-six"
+if [ -x "$cfengine/usr/bin/cf-agent" ] && cf_agent "$cfengine"; then
     ours steady3 && side "cf-agent, empty policy" "$work/cf" cf-agent -K
     row "steady pass, 3 agents" 11 -
 fi
@@ -203,8 +208,8 @@ echo "peak memory of a pass, MB"
 ours steady3 && peak "steady, 3 agents" 3 -
 ours steady100 && peak "steady, 100 agents" 3 -
 ours noisy && peak "a status that prints 50 MB" 3 -
-ours six && peak "upgrade of six agents of 8 MB" 1 "$work/reset-six"
-ours large && peak "upgrade of one agent of 200 MB" 1 "$work/reset-large"
+ours six && peak "upgrade of six agents of $(megabytes six)" 1 "$work/reset-six"
+ours large && peak "upgrade of one agent of $(megabytes large)" 1 "$work/reset-large"
 
 echo
 echo "start-up and what a steady pass is made of, wall ms"

@@ -5,9 +5,9 @@
 # Counted are the calls of the main thread of ops-updater itself that work on files, processes and
 # the network: not the scripts', nor what a library does to be loaded or to wait.
 set -u
-cd "$(dirname "$0")" || exit 1
 [ $# -eq 2 ] || { echo "usage: budget.sh OPS_UPDATER OPS_META" >&2; exit 64; }
 updater=$(realpath "$1") meta=$(realpath "$2")
+cd "$(dirname "$0")" || exit 1
 if grep -q __asan_init "$updater"; then
     echo "budget: skipped, a sanitizer makes calls of its own"
     exit 0

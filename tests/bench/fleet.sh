@@ -3,9 +3,9 @@
 # splay spreads them. Exit 1 when one of them fails.
 # usage: fleet.sh OPS_UPDATER OPS_META [HOSTS]
 set -u
-cd "$(dirname "$0")" || exit 1
 [ $# -ge 2 ] || { echo "usage: fleet.sh OPS_UPDATER OPS_META [HOSTS]" >&2; exit 64; }
 updater=$(realpath "$1") meta=$(realpath "$2") hosts=${3:-300}
+cd "$(dirname "$0")" || exit 1
 . ./scene.sh
 
 agents_running fleet 3

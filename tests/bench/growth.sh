@@ -1,11 +1,12 @@
 #!/bin/bash
 # What a steady pass costs as an ops dir grows: by its number of agents, by versions on disk, by the
-# size of what the agents keep there. Prints the cost of each step and its growth; linear is 1.
+# number of files that the agents keep there. Beside each step stands what each one more has cost
+# since the first, in ms of CPU, and how that has grown since the step before: linear is 1.
 # usage: growth.sh OPS_UPDATER OPS_META MEASURE
 set -u
-cd "$(dirname "$0")" || exit 1
 [ $# -eq 3 ] || { echo "usage: growth.sh OPS_UPDATER OPS_META MEASURE" >&2; exit 64; }
 updater=$(realpath "$1") meta=$(realpath "$2") measure=$(realpath "$3")
+cd "$(dirname "$0")" || exit 1
 . ./scene.sh
 
 # versions OPS_HOST COUNT: so many more of each agent.
@@ -50,26 +51,27 @@ series() {
         commands+=(-- "$updater" --once "--ops-dir=$work/$prefix$step" "--server=$url"
             "--hostname=$prefix$step-1")
     done
-    "$measure" 7 - "${commands[@]}" 2>"$work/output" >"$work/medians" || {
+    "$measure" 9 - "${commands[@]}" 2>"$work/output" >"$work/medians" || {
         tail -n 5 "$work/output" >&2
         die "a pass failed"
     }
     paste -d ' ' <(printf '%s\n' "$@") <(cut -d ' ' -f 2- "$work/medians") | awk -v what="$what" '
-        { n = $1; wall = $2; cpu = $3; peak = $4 / 1024 }
-        NR == 1 { n1 = n; wall1 = wall; cpu1 = cpu }
-        NR == 2 { slope = (cpu - cpu1) / (n - n1); n2 = n; cpu2 = cpu }
-        { printf "%-34s %5d %9.1f %9.1f %7.1f", NR == 1 ? what : "", n, wall, cpu, peak }
+        { n = $1; cpu = $3 }
+        NR == 1 { n1 = n; cpu1 = cpu }
+        { printf "%-34s %5d %9.1f %9.1f %7.1f", (NR == 1 ? what : ""), n, $2, cpu, $4 / 1024 }
         NR == 1 { print "" }
-        NR == 2 { printf " %12.3f\n", slope }
-        # What the step costs for each one more, against what the step before did.
-        NR > 2 {
-            now = (cpu - cpu2) / (n - n2)
-            printf " %12.3f %10.2f\n", now, (slope > 0.005 ? now / slope : 1)
-            slope = now; n2 = n; cpu2 = cpu
+        NR > 1 {
+            now = (cpu - cpu1) / (n - n1)
+            printf " %12.3f", now
+            # Against the step before; what lies within the noise is flat.
+            if (now < 0.02) print "       flat"
+            else if (NR > 2 && slope >= 0.02) printf " %10.2f\n", now / slope
+            else print ""
+            slope = now
         }'
 }
 
-echo "                                             wall ms    CPU ms    MB   CPU per one more  growth"
+echo "                                          wall ms    CPU ms      MB  each 1 more     growth"
 # shellcheck disable=SC2086 # lists of words
 {
     series "agents" agents $agent_steps

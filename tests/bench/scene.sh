@@ -2,6 +2,7 @@
 # What the benchmarks share: a folder that goes at the end, ops-meta on loopback, agents.
 # Sourced with $updater and $meta set; leaves no process and no file behind.
 
+export LC_ALL=C # a decimal point is a point
 work=$(mktemp -d "${TMPDIR:-/tmp}/ops-bench-XXXXXX") || exit 1
 work=$(realpath "$work")
 meta_pid=
