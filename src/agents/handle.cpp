@@ -394,6 +394,8 @@ class Execution {
             case Prune::old_version:
             case Prune::leftover:
                 discard(paths.dir);
+                // Came it back after a power cut, nobody would know it as the updater's own.
+                sync_dir(hands_.layout.agent_dir(plan_.name));
                 std::erase_if(memory_.deployed, [&](const Deployment& deployment) {
                     return deployment.version == step.version;
                 });
