@@ -25,6 +25,7 @@ Words open_files(pid_t pid) {
     for (const auto& entry : fs::directory_iterator("/proc/" + std::to_string(pid) + "/fd"))
         links.push_back(entry.path().filename().string() + " " +
                         fs::read_symlink(entry.path()).string());
+    std::sort(links.begin(), links.end());
     return links;
 }
 
@@ -167,10 +168,11 @@ TEST_CASE("the started agents hold neither the lock nor a pipe nor any other des
         for (const Release* agent : {&falcon, &next}) {
             const auto pid = scene.host.daemon_pid(*agent);
             REQUIRE(pid);
-            Words open = open_files(*pid);
-            std::sort(open.begin(), open.end());
             const std::string log = (scene.host.agent_dir(agent->name()) / "control.log").string();
-            CHECK(open == Words{"0 /dev/null", "1 " + log, "2 " + log});
+            const Words expected = {"0 /dev/null", "1 " + log, "2 " + log};
+            // Until its exec it is a copy of the script's sh, with the script open.
+            eventually([&] { return open_files(*pid) == expected; }, seconds(3));
+            CHECK(open_files(*pid) == expected);
         }
     }
 }

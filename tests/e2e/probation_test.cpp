@@ -120,7 +120,7 @@ TEST_CASE("a reboot is no death") {
     options.bare = true;
     options.program = "/usr/bin/unshare";
     options.args = {"--mount"};
-    if (::geteuid() != 0) options.args.insert(options.args.begin(), "--map-current-user");
+    if (::geteuid() != 0) options.args.insert(options.args.begin(), "--map-root-user");
     std::string line = "mount --bind " + boot_id.string() +
                        " /proc/sys/kernel/random/boot_id && exec " + program_under_test().string();
     for (const auto& arg : probation.scene.host.usual_args())
