@@ -27,7 +27,7 @@ PASS   := $(BUILD)/pass.a
 RULES_LIBS := $(if $(SANITIZE),-lyaml-cpp,-l:libyaml-cpp.a)
 STATIC     := $(if $(SANITIZE),,-static-libstdc++ -static-libgcc)
 # libcurl is loaded when it is first used (src/world/curl_library.cpp).
-WORLD_LIBS :=
+WORLD_LIBS := -lz
 
 .PHONY: all
 all: $(OUTPUT)

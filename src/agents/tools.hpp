@@ -10,7 +10,6 @@ namespace ops {
 /// Absolute paths.
 struct Tools {
     std::string tar;
-    std::string gzip;  ///< or a faster one that speaks its options: igzip, pigz
     std::string md5sum;
     std::string sha256sum;
     std::string minisign;  ///< "" where no signatures are asked for

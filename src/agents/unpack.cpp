@@ -11,6 +11,7 @@
 #include "rules/error.hpp"
 #include "rules/text.hpp"
 #include "world/files.hpp"
+#include "world/gunzip.hpp"
 #include "world/process.hpp"
 
 namespace ops {
@@ -95,7 +96,6 @@ Command tar_command(const StagePaths& stage, const UnpackLimits& limits, const T
     tar.argv = {tools.tar,
                 "--extract",
                 "--file=-",
-                "--use-compress-program=" + tools.gzip,
                 "--verbose",
                 "--block-number",
                 "--ignore-zeros",
@@ -134,7 +134,9 @@ void run_tar(const StagePaths& stage, const UnpackLimits& limits, const Tools& t
     TarListing listing;
     Command tar = tar_command(stage, limits, tools);
     const std::uint64_t free_before = space_of(stage.dir).free_bytes;
-    tar.input = tarball;
+    Gunzip gunzip(tarball);
+    tar.input = gunzip.output();
+    tar.held = tarball;  // with its lock: if we are killed, the next pass waits for tar's end
     tar.stop = &stop;
     tar.on_output = [&](std::string_view piece) { listing.feed(piece); };
     tar.watch = [&]() -> std::string {
@@ -148,6 +150,7 @@ void run_tar(const StagePaths& stage, const UnpackLimits& limits, const Tools& t
         return budget.exhausted();
     };
     const Result result = run(tar);
+    const std::string bad_gzip = gunzip.finish();
     if (!listing.bad_member().empty())
         throw Error("the archive is refused: member " + one_line(listing.bad_member(), 200) +
                     " has an absolute or dot-dot name");
@@ -160,6 +163,7 @@ void run_tar(const StagePaths& stage, const UnpackLimits& limits, const Tools& t
         killed != nullptr && killed->signal == SIGXFSZ)
         throw Error("the archive is refused: a file is larger than download.max_unpacked (" +
                     std::to_string(limits.max_bytes) + " bytes)" + after(listing));
+    if (!bad_gzip.empty()) throw Error("cannot unpack: " + bad_gzip + after(listing));
     if (!succeeded(result.outcome))
         throw Error("cannot unpack: tar: " + to_string(result.outcome) + ": " +
                     one_line(result.output, 300));

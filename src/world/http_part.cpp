@@ -122,6 +122,8 @@ void PartFile::append(std::string_view bytes) {
 }
 
 void PartFile::finish() {
+    // It goes to disk while it is verified and unpacked, not all at once at the sync behind that.
+    static_cast<void>(::sync_file_range(fd_.get(), 0, 0, SYNC_FILE_RANGE_WRITE));
     fd_.reset();
     remove_file(validator_);
 }

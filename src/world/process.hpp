@@ -48,6 +48,7 @@ struct Command {
     std::chrono::milliseconds timeout{std::chrono::seconds(60)};
     int input = -1;            ///< descriptor for its stdin, not owned; -1: /dev/null
     int output = -1;           ///< descriptor for its stdout and stderr, not owned; -1: captured
+    int held = -1;             ///< descriptor that it gets as 3, not owned: for the lock on it
     std::size_t keep = 65536;  ///< how many of the last captured bytes are kept
     /// If set, a signal ends the program, or keeps it from starting: Interrupted.
     const StopSignal* stop = nullptr;
@@ -67,11 +68,11 @@ struct Result {
 
 /// Runs one program to its *exit* — a daemon that it leaves behind with the pipe open does not
 /// delay us. Its session is new, its signals are at default and none is blocked, it inherits
-/// descriptors 0 to 2 only. When this returns, the program is reaped and, after TimedOut and
-/// Interrupted, its process group is gone: 2 s after SIGTERM at the latest SIGKILL is sent; what
-/// the kernel holds in an uninterruptible sleep even then is left behind after 3 s more. Where
-/// SIGCHLD is ignored the kernel forgets how the program ended: NotStarted with ECHILD, never a
-/// success (StopSignal::install() sees to it). Thread-safe. The umask is the process's (main sets
+/// descriptors 0 to 2 only, and `held`. When this returns, the program is reaped and, after
+/// TimedOut and Interrupted, its process group is gone: 2 s after SIGTERM at the latest SIGKILL is
+/// sent; what the kernel holds in an uninterruptible sleep even then is left behind after 3 s more.
+/// Where SIGCHLD is ignored the kernel forgets how the program ended: NotStarted with ECHILD, never
+/// a success (StopSignal::install() sees to it). Thread-safe. The umask is the process's (main sets
 /// 022).
 Result run(const Command& command);
 

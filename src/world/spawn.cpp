@@ -165,6 +165,8 @@ Spawned spawn(const Command& command) {
     }
     const Fd moved_input = moved_up(command.input);
     const Fd moved_output = moved_up(command.output);
+    const Fd moved_held = moved_up(command.held);
+    const int held = moved_held ? moved_held.get() : command.held;
     const int input = moved_input ? moved_input.get() : command.input;
     const int output = pipe.write     ? pipe.write.get()
                        : moved_output ? moved_output.get()
@@ -179,7 +181,9 @@ Spawned spawn(const Command& command) {
     actions.duplicate(output, STDOUT_FILENO);
     actions.duplicate(output, STDERR_FILENO);
     actions.change_dir(command.directory);
-    actions.close_from(first_private);
+    // Last: input and output may be what is number 3 here.
+    if (held >= 0) actions.duplicate(held, first_private);
+    actions.close_from(held >= 0 ? first_private + 1 : first_private);
     if (actions.error() != 0) return not_started(actions.error());
 
     Spawned result;

@@ -130,6 +130,21 @@ TEST_CASE("killed while unpacking, before, in the middle and after tar") {
         }
 }
 
+TEST_CASE("an orphaned tar that is still at work when the next pass comes is waited for") {
+    Upgrade upgrade;
+    upgrade.begin();
+    const std::string late = "sleep 1; echo late >late; exit 1";
+    const auto options = deadly(upgrade.scene, "tar",
+                                "killed=false; [ ! -e " + upgrade.scene.host.flag("kill") +
+                                    " ] || killed=true\n" + kill_the_pass(upgrade.scene) +
+                                    "\nif $killed; then " + late + "; fi\nexec $real \"$@\"");
+    CHECK_EXIT(upgrade.scene.host.run(options), 137);
+    CHECK_EXIT(upgrade.scene.host.run(), 0);
+    CHECK(upgrade.scene.host.runs_only(upgrade.next));
+    eventually([&] { return upgrade.scene.host.strays().empty(); });
+    CHECK(upgrade.scene.host.difference(upgrade.next) == "");
+}
+
 TEST_CASE("killed by the old version's stop, before and after it stopped") {
     for (const bool after : {false, true}) {
         CAPTURE(after);

@@ -4,7 +4,7 @@
 set -eu
 
 case "${1:-}" in
-    build) packages="g++ make libcurl4-openssl-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev" ;;
+    build) packages="g++ make libcurl4-openssl-dev zlib1g-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev" ;;
     demo) packages="libcpp-httplib-dev libssl-dev" ;;
     test) packages="doctest-dev libcpp-httplib-dev libssl-dev openssl curl strace procps" ;;
     lint) packages="clang clang-format clang-tidy cppcheck shellcheck mandoc systemd

@@ -239,6 +239,23 @@ TEST_CASE("a program inherits descriptors 0 to 2 only") {
     ::close(inherited);
 }
 
+TEST_CASE("a descriptor whose lock a program shall hold is its number 3") {
+    const Scratch dir;
+    const auto path = dir.file("locked", "");
+    for (const bool low : {false, true}) {
+        CAPTURE(low);
+        const int code = in_a_fork([&] {
+            if (low) ::close(0);
+            const int locked = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+            Command command = command_of({"/bin/readlink", "/proc/self/fd/3"});
+            command.held = locked;
+            const Result result = run(command);
+            return result.output == path.string() + "\n" ? 0 : 1;
+        });
+        CHECK(code == 0);
+    }
+}
+
 TEST_CASE("a program has its own session and process group") {
     // Fields 5 and 6 of stat: group and session.
     const Result result =
