@@ -18,10 +18,10 @@ VersionDir look_at_version(const Layout& layout, const std::string& agent,
     VersionDir seen;
     seen.version = version;
     seen.inode = dir.st_ino;
-    // Followed: a hand-made version dir may link to a script of its own.
-    struct stat control {};
-    seen.has_control =
-        ::stat(layout.control(agent, version).c_str(), &control) == 0 && S_ISREG(control.st_mode);
+    // Followed: a hand-made version dir may link to a script of its own. What cannot be looked at
+    // is not taken for missing: a second version would be started beside the one that runs.
+    const auto control = target_of(layout.control(agent, version));
+    seen.has_control = control && S_ISREG(control->st_mode);
     seen.has_tarball = status_of(stage.tarball).has_value();
     seen.has_digest_file = status_of(stage.tarball.string() + ".md5").has_value();
     seen.has_part = status_of(stage.part).has_value();

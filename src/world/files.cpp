@@ -111,6 +111,13 @@ std::optional<struct stat> status_of(const fs::path& path) {
     fail("cannot look at", path, errno);
 }
 
+std::optional<struct stat> target_of(const fs::path& path) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) == 0) return status;
+    if (is_absence(errno) || errno == ELOOP) return std::nullopt;
+    fail("cannot look at", path, errno);
+}
+
 bool is_real_dir(const fs::path& path) {
     const auto status = status_of(path);
     return status && S_ISDIR(status->st_mode);

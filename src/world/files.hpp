@@ -24,6 +24,8 @@ namespace fs = std::filesystem;
 
 /// lstat(2): nothing where there is nothing.
 std::optional<struct stat> status_of(const fs::path& path);
+/// stat(2): what links lead to; nothing where they lead to nothing.
+std::optional<struct stat> target_of(const fs::path& path);
 bool is_real_dir(const fs::path& path);
 bool is_regular(const fs::path& path);
 

@@ -43,6 +43,29 @@ TEST_CASE("an agent dir that is a link is not followed out of the ops dir") {
     traps.check_untouched(traps.scene.pass());
 }
 
+TEST_CASE("a control that cannot be looked at is not taken for a missing one") {
+    const User user = users().back();
+    if (user == User::self && ::geteuid() == 0) return;  // root may look everywhere
+    Scene scene(user);
+    const Release old = scene.release("falcon-agent", "1.0.0");
+    const Release next = scene.release("falcon-agent", "1.0.1");
+    scene.host.has_running(old);
+    const fs::path secret = scene.host.dir(old) / "secret";
+    const fs::path control = scene.host.dir(old) / "control";
+    fs::create_directory(secret);
+    fs::rename(control, secret / "control");
+    fs::create_symlink("secret/control", control);
+    fs::permissions(secret, fs::perms::none);
+    scene.want(next);
+    const Result result = scene.pass();
+    CHECK_EXIT(result, 1);
+    CHECK_CONTAINS(result.err, "cannot look at " + control.string());
+    CHECK_FALSE(scene.host.alive(next));
+    fs::permissions(secret, fs::perms::owner_all | fs::perms::others_read | fs::perms::others_exec);
+    CHECK_EXIT(scene.pass(), 0);
+    CHECK(scene.host.runs_only(next));
+}
+
 TEST_CASE("a version dir that is a link is not followed") {
     Traps traps;
     const Release agent = traps.scene.release("falcon-agent", "1.0.0");
