@@ -83,7 +83,7 @@ $(CRASH): $(call objects,tests/crash) $(call objects,tests/support)
 
 CRASH_OPTIONS ?=
 .PHONY: crash-test
-crash-test: ## kill a pass at every system call, let every call fail (an hour; CRASH_OPTIONS=--help)
+crash-test: ## kill a pass at every system call, let every call fail (CRASH_OPTIONS=--help)
 	@tests/tools/deps.sh test
 	@$(MAKE) --no-print-directory -j$(JOBS) $(OUTPUT) $(CRASH)
 	@OPS_UPDATER=$(OUTPUT) $(CRASH) $(CRASH_OPTIONS)

@@ -2,20 +2,18 @@
 // an undisturbed pass makes them.
 #pragma once
 
-#include <filesystem>
-#include <map>
 #include <string>
 #include <vector>
 
-namespace crash {
+#include "tracer.hpp"
 
-namespace fs = std::filesystem;
+namespace crash {
 
 /// One disturbance: at the `nth` call of `syscall` in a process of `program`, `fault` happens
 /// ("KILL", or the name of the error that the call returns).
 struct Point {
     std::string scenario;
-    std::string program;  ///< "updater", "tar", "gzip", "md5sum"
+    std::string program;  ///< "updater", "child", "tar", "md5sum"
     std::string syscall;
     int nth = 0;
     std::string fault;
@@ -24,19 +22,23 @@ struct Point {
     [[nodiscard]] std::string name() const;
 };
 
-/// How often one process (or thread) of each program makes each call, at most.
-using Counts = std::map<std::string, std::map<std::string, int>>;
-
-/// Adds up what `strace -f -o LOG` wrote of one program.
-void count_calls(const fs::path& log, std::map<std::string, int>& counts);
-
 /// Every point at which a kill makes sense.
 std::vector<Point> kill_points(const std::string& scenario, const Counts& counts);
 
 /// Every call that can fail, with each error that it can fail with.
 std::vector<Point> error_points(const std::string& scenario, const Counts& counts);
 
-/// At most `most` points (0: all) of every `step`-th one, evenly spread.
-std::vector<Point> slice(const std::vector<Point>& points, std::size_t step, std::size_t most);
+/// At most `most` (0: all) of every `step`-th one, evenly spread.
+template <class Item>
+std::vector<Item> slice(const std::vector<Item>& items, std::size_t step, std::size_t most) {
+    std::vector<Item> chosen;
+    for (std::size_t at = 0; at < items.size(); at += step)
+        chosen.push_back(items[at]);
+    if (most == 0 || chosen.size() <= most) return chosen;
+    std::vector<Item> spread;
+    for (std::size_t i = 0; i < most; ++i)
+        spread.push_back(chosen[i * chosen.size() / most]);
+    return spread;
+}
 
 }  // namespace crash

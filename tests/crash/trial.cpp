@@ -1,10 +1,14 @@
 #include "trial.hpp"
 
+#include <signal.h>
+
 #include <algorithm>
+#include <set>
 #include <stdexcept>
 
 namespace crash {
 
+namespace fs = std::filesystem;
 using e2e::Json;
 using e2e::Release;
 using e2e::Result;
@@ -12,13 +16,10 @@ using e2e::RunOptions;
 
 namespace {
 
-const std::vector<std::string> tools = {"tar", "gzip", "md5sum"};
-
-std::string where_is(const std::string& tool) {
-    std::string path = e2e::shell("command -v " + tool);
-    path.pop_back();
-    return path;
-}
+const std::map<std::string, int> errors = {
+    {"EACCES", EACCES}, {"EAGAIN", EAGAIN}, {"EINTR", EINTR},
+    {"EIO", EIO},       {"EMFILE", EMFILE}, {"ENOSPC", ENOSPC},
+};
 
 /// Paths that differ from pass to pass for good reasons.
 bool is_agents_own(const std::string& path) {
@@ -53,15 +54,6 @@ Trial::Trial(const std::string& scenario)
     scene_.host.set("keep_versions", "1");
     scene_.host.set("download", "{retries: 1}");
     scene_.host.set("metrics_file", (scene_.host.root / "ops_updater.prom").string());
-    for (const auto& tool : tools) {
-        // Out of the way unless asked for: then it runs under strace.
-        scene_.host.write(scene_.host.root / "traced" / tool,
-                          "#!/bin/sh\n[ \"$STRACE_TOOL\" = " + tool + " ] || exec " +
-                              where_is(tool) +
-                              " \"$@\"\nexec strace -f -qq -o \"$STRACE_LOG.$$\" $STRACE_ARGS " +
-                              where_is(tool) + " \"$@\"\n",
-                          0755);
-    }
     prepare();
 }
 
@@ -80,7 +72,8 @@ void Trial::prepare() {
     pass();
     scene_.host.stop_everything();
     e2e::shell("cp -a '" + scene_.host.ops.string() + "' '" +
-               (scene_.host.root / "saved").string() + "'");
+               (scene_.host.root / "saved").string() + "' && find '" +
+               (scene_.host.root / "saved").string() + "' -name pid -delete");
     scene_.want(after_, "start", {{"md5", after_.md5()}});
     scene_.want(fresh_);
 
@@ -97,9 +90,9 @@ void Trial::restore() {
     auto& host = scene_.host;
     host.stop_everything();
     const std::string root = host.root.string();
-    e2e::shell("rm -rf '" + root + "/ops' '" + root + "/trace' '" + root + "/tmp' && rm -f '" +
-               root + "'/runs/* && mkdir '" + root + "/trace' '" + root + "/tmp' && cp -a '" +
-               root + "/saved' '" + root + "/ops'");
+    e2e::shell("rm -rf '" + root + "/ops' '" + root + "/tmp' && rm -f '" + root +
+               "'/runs/* && mkdir '" + root + "/tmp' && cp -a '" + root + "/saved' '" + root +
+               "/ops'");
     for (const Release* agent : {&before_, &other_})
         if (host.control(*agent, "start") != 0 || !host.alive(*agent))
             throw std::runtime_error("cannot start " + agent->name());
@@ -108,49 +101,16 @@ void Trial::restore() {
     other_pid_ = host.daemon_pid(other_);
 }
 
-e2e::Result Trial::disturbed(const Point& point, bool count_only) {
-    auto& host = scene_.host;
-    host.write(host.config_file(), host.config());
-    std::string inject;
-    if (!count_only) {
-        inject = "-e trace=" + point.syscall + " -e inject=" + point.syscall + ":" +
-                 (point.fault == "KILL" ? "signal=KILL" : "error=" + point.fault) +
-                 ":when=" + std::to_string(point.nth);
-    }
-    RunOptions options;
-    options.bare = true;
-    const bool of_tool = point.program != "updater";
-    // Scripts are not followed: a fault in an agent's own start is the agent's.
-    const std::string log = (host.root / "trace" / "log").string();
-    std::string line = "exec ";
-    if (!of_tool) line += "strace -f -b execve -qq -o '" + log + "' " + inject + " ";
-    line += "'" + e2e::program_under_test().string() + "'";
-    for (const auto& arg : host.usual_args())
-        line += " '" + arg + "'";
-    options.program = "/bin/sh";
-    options.args = {"-c", line};
-    if (of_tool) {
-        options.env["PATH"] = (host.root / "traced").string() + ":/usr/sbin:/usr/bin:/sbin:/bin";
-        options.env["STRACE_TOOL"] = point.program;
-        options.env["STRACE_ARGS"] = inject;
-        options.env["STRACE_LOG"] = log;
-    }
-    return host.run(options);
+Traced Trial::traced(const std::optional<Injection>& injection) {
+    return run_traced(scene_.host.launch({}), injection);
 }
 
 Counts Trial::count() {
-    Counts counts;
-    std::vector<std::string> programs = tools;
-    programs.insert(programs.begin(), "updater");
-    for (const auto& program : programs) {
-        restore();
-        const Result result = disturbed({scenario_, program, "", 0, ""}, true);
-        if (result.code != (scenario_ == "rollback" ? 1 : 0))
-            throw std::runtime_error("strace does not work here: " + result.story());
-        for (const auto& entry : fs::directory_iterator(scene_.host.root / "trace"))
-            count_calls(entry.path(), counts[program]);
-    }
-    return counts;
+    restore();
+    const Traced pass = traced(std::nullopt);
+    const std::string problems = goal();
+    if (!problems.empty()) throw std::runtime_error("a traced pass fails:\n" + problems);
+    return pass.counts;
 }
 
 std::string Trial::at_the_fault() const {
@@ -184,17 +144,23 @@ std::string Trial::goal() const {
     return problems;
 }
 
-std::string Trial::after_all(const Result& last, bool kill) const {
+std::string Trial::after_all(const Result& last, bool killed) const {
     const auto& host = scene_.host;
     std::string problems;
     const int wanted = scenario_ == "rollback" ? 1 : 0;  // 1: the bad version is being waited out
     add(problems, last.code == wanted, "the pass afterwards: " + last.story());
     problems += goal();
-    // Where its status could not be read, it is unknown, and started again: by the contract.
+    // Where its status could not be asked for, it is unknown and started again: by the contract.
     const bool untouched =
-        kill ? host.deeds("links-agent").empty() : host.count(other_, "stop") == 0;
+        killed ? host.deeds("links-agent").empty() : host.count(other_, "stop") == 0;
     add(problems, untouched && host.daemon_pid(other_) == other_pid_, "links-agent was touched");
-    auto tree = comparable_tree(host.ops);
+    return problems + tree_differences();
+}
+
+std::string Trial::tree_differences() const {
+    std::string problems;
+    const auto& host = scene_.host;
+    const auto tree = comparable_tree(host.ops);
     for (const auto& path : tree)
         add(problems,
             std::find(expected_tree_.begin(), expected_tree_.end(), path) != expected_tree_.end(),
@@ -226,22 +192,31 @@ Outcome Trial::run(const Point& point) {
     std::string problems;
     try {
         restore();
-        const Result pass = disturbed(point, false);
-        std::string trace;
-        for (const auto& entry : fs::directory_iterator(scene_.host.root / "trace"))
-            trace += e2e::read_if_there(entry.path()).value_or("");
-        const bool reached = e2e::contains(trace, "INJECTED") || e2e::contains(trace, "SIGKILL");
+        const Traced pass_traced =
+            traced(Injection{point.program, point.syscall, point.nth,
+                             point.fault == "KILL" ? 0 : errors.at(point.fault)});
+        const Result& pass = pass_traced.result;
         problems = at_the_fault();
-        if (point.fault != "KILL" || point.program != "updater") problems += after_error(pass);
+        if (pass.code != 128 + SIGKILL) problems += after_error(pass);
         std::vector<std::string> strays;
         if (!e2e::eventually([&] { return (strays = scene_.host.strays()).empty(); },
                              std::chrono::seconds(3)))
             for (const auto& stray : strays)
                 problems += "  a process is left: " + stray + "\n";
-        const Result last = scene_.pass();
-        const std::string open = after_all(last, point.fault == "KILL");
-        if (!open.empty()) problems += open + "  the disturbed pass: " + pass.story() + "\n";
-        outcome.kind = reached ? Outcome::Kind::converged : Outcome::Kind::not_reached;
+        std::string open;
+        Result last;
+        if (point.program == "child" && (point.fault == "KILL" || point.fault == "EACCES")) {
+            // A script that was killed, or must not be run, has failed: its version is tried again.
+            last = scene_.pass({"--retry"});
+            open = goal();
+        } else {
+            last = scene_.pass();
+            open = after_all(last, pass.code == 128 + SIGKILL);
+        }
+        if (!open.empty())
+            problems += open + "  the disturbed pass: " + pass.story() +
+                        "\n  the last pass: " + last.story() + "\n";
+        outcome.kind = pass_traced.injected ? Outcome::Kind::converged : Outcome::Kind::not_reached;
     } catch (const std::exception& error) {
         problems += std::string("  ") + error.what() + "\n";
     }
@@ -249,6 +224,108 @@ Outcome Trial::run(const Point& point) {
         outcome.kind = Outcome::Kind::failed;
         outcome.problem = problems;
     }
+    return outcome;
+}
+
+// --- power cuts --------------------------------------------------------------------------------
+
+namespace {
+
+using Model = DiskState (DiskModel::*)() const;
+const std::map<std::string, Model> models = {
+    {"only what was synced", &DiskModel::synced_alone},
+    {"names without content", &DiskModel::names_without_content},
+};
+
+/// Follows what a pass changes on the disk.
+class Watcher : public Observer {
+  public:
+    /// Called before each call that changes the disk, and once at the end with "" and 0.
+    using Tell = std::function<void(const DiskModel&, const std::string& call, int nth)>;
+
+    Watcher(const fs::path& ops, Tell tell) : model_(ops), tell_(std::move(tell)) {}
+
+    void before(const std::string& call) override {
+        static const std::set<std::string> changing = {
+            "rename", "renameat", "renameat2", "unlink",    "unlinkat", "mkdir", "mkdirat",
+            "rmdir",  "fsync",    "fdatasync", "ftruncate", "syncfs",   "write", "clone3",
+            "clone",  "vfork",    "fchmod",    "kill",      "wait4",    "waitid"};
+        const int nth = ++counts_[call];
+        if (changing.contains(call)) tell_(model_, call, nth);
+    }
+    void synced(pid_t pid, const std::string& call, int fd) override {
+        model_.synced(pid, call, fd);
+    }
+    void at_the_end() { tell_(model_, "", 0); }
+
+  private:
+    DiskModel model_;
+    Tell tell_;
+    std::map<std::string, int> counts_;
+};
+
+}  // namespace
+
+std::vector<PowerCut> Trial::power_cuts() {
+    restore();
+    std::vector<PowerCut> cuts;
+    std::vector<DiskState> known;
+    Watcher watcher(scene_.host.ops, [&](const DiskModel& disk, const std::string& call, int nth) {
+        for (const auto& [name, model] : models) {
+            const DiskState state = (disk.*model)();
+            const bool is_known = std::find(known.begin(), known.end(), state) != known.end();
+            if (is_known && !call.empty()) continue;
+            known.push_back(state);
+            cuts.push_back({call, nth, name});
+        }
+    });
+    run_traced(scene_.host.launch({}), std::nullopt, &watcher);
+    watcher.at_the_end();
+    return cuts;
+}
+
+Outcome Trial::run(const PowerCut& cut) {
+    Outcome outcome;
+    std::string problems;
+    try {
+        restore();
+        std::optional<DiskState> found;
+        Watcher watcher(scene_.host.ops,
+                        [&](const DiskModel& disk, const std::string& call, int nth) {
+                            if (call == cut.call && nth == cut.nth)
+                                found = (disk.*models.at(cut.model))();
+                        });
+        const Result pass =
+            run_traced(scene_.host.launch({}),
+                       cut.call.empty() ? std::nullopt
+                                        : std::optional(Injection{"updater", cut.call, cut.nth, 0}),
+                       &watcher)
+                .result;
+        if (cut.call.empty()) watcher.at_the_end();
+        if (!found) return {Outcome::Kind::not_reached, ""};
+        scene_.host.stop_everything();
+        const fs::path stash = scene_.host.root / "stash";
+        fs::create_directories(stash);
+        found->restore(scene_.host.ops, stash);
+        for (const Release* agent : {&before_, &other_, &oldest_, &after_, &fresh_})
+            fs::remove(scene_.host.dir(*agent) / "pid");
+        problems = at_the_fault();
+        const Release& winner = scenario_ == "rollback" ? before_ : after_;
+        add(problems,
+            !cut.call.empty() || scene_.host.version("falcon-agent") == winner.version() + "\n",
+            "what the pass said it had done was not on disk at its end");
+        const Result last = scene_.pass();
+        std::string open;
+        add(open, last.code == (scenario_ == "rollback" ? 1 : 0), "the pass afterwards failed");
+        open += goal() + tree_differences();
+        if (!open.empty())
+            problems += open + "  the pass that was cut: " + pass.story() +
+                        "\n  the pass afterwards: " + last.story() + "\n";
+    } catch (const std::exception& error) {
+        problems += std::string("  ") + error.what() + "\n";
+    }
+    outcome.kind = problems.empty() ? Outcome::Kind::converged : Outcome::Kind::failed;
+    outcome.problem = problems;
     return outcome;
 }
 

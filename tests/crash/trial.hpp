@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "../support/scene.hpp"
+#include "disk_model.hpp"
 #include "points.hpp"
 
 namespace crash {
@@ -20,6 +21,18 @@ struct Outcome {
     };
     Kind kind = Kind::failed;
     std::string problem;  ///< several lines; empty unless failed
+};
+
+/// The power goes before the `nth` call of `call` (at the end of the pass, where that is empty);
+/// what the disk then holds is decided by one of the models of disk_model.hpp.
+struct PowerCut {
+    std::string call;
+    int nth = 0;
+    std::string model;
+
+    [[nodiscard]] std::string name() const {
+        return (call.empty() ? "end" : call + "/" + std::to_string(nth)) + "/" + model;
+    }
 };
 
 /// The names of the scenarios.
@@ -38,16 +51,22 @@ class Trial {
     Counts count();
     /// Sets up the host anew, disturbs one pass, lets an undisturbed one follow.
     Outcome run(const Point& point);
+    /// The power cuts of one pass: at every call that changes the disk, and at its end. States of
+    /// the disk that came before are left out.
+    std::vector<PowerCut> power_cuts();
+    /// Sets up the host anew, cuts the power in one pass, lets an undisturbed one follow.
+    Outcome run(const PowerCut& cut);
 
   private:
     void prepare();
     void restore();
-    e2e::Result disturbed(const Point& point, bool count_only);
+    Traced traced(const std::optional<Injection>& injection);
     /// Problems, one a line; empty where all is well.
     [[nodiscard]] std::string at_the_fault() const;
-    [[nodiscard]] std::string after_all(const e2e::Result& last, bool kill) const;
+    [[nodiscard]] std::string after_all(const e2e::Result& last, bool killed) const;
     [[nodiscard]] std::string after_error(const e2e::Result& disturbed_pass) const;
     [[nodiscard]] std::string goal() const;
+    [[nodiscard]] std::string tree_differences() const;
 
     std::string scenario_;
     e2e::Scene scene_;

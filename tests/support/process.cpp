@@ -121,12 +121,16 @@ bool Process::ended(int options) {
     int status = 0;
     struct rusage usage {};
     if (::wait4(pid_, &status, options, &usage) != pid_) return false;
-    over_ = true;
-    result_.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     result_.peak_kb = usage.ru_maxrss;
+    note_end(status);
+    return true;
+}
+
+void Process::note_end(int wait_status) {
+    over_ = true;
+    result_.code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
     result_.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
-    return true;
 }
 
 bool Process::running() {
@@ -144,6 +148,15 @@ Result Process::wait(milliseconds limit) {
         throw std::runtime_error("still running after " + std::to_string(limit.count()) +
                                  " ms; so far: " + out() + err());
     }
+    return collected();
+}
+
+Result Process::over(int wait_status) {
+    note_end(wait_status);
+    return collected();
+}
+
+Result Process::collected() {
     result_.out = out();
     result_.err = err();
     return result_;

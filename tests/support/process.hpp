@@ -64,11 +64,15 @@ class Process {
     void kill(int signal) const;
     /// Waits for its end. Throws (and kills it) when it has not ended at the limit.
     Result wait(milliseconds limit = seconds(40));
+    /// Somebody else has waited for it (a tracer must): this is what waitpid said.
+    Result over(int wait_status);
     [[nodiscard]] std::string out() const;
     [[nodiscard]] std::string err() const;
 
   private:
     bool ended(int options);
+    void note_end(int wait_status);
+    Result collected();
 
     pid_t pid_ = -1;
     bool over_ = false;
