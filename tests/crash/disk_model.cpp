@@ -145,6 +145,14 @@ DiskState DiskModel::synced_alone() const {
 }
 
 DiskState DiskModel::names_without_content() const {
+    return names(false);
+}
+
+DiskState DiskModel::sizes_without_content() const {
+    return names(true);
+}
+
+DiskState DiskModel::names(bool with_sizes) const {
     DiskState state;
     for (auto path : e2e::tree(dir_)) {
         const bool folder = path.back() == '/';
@@ -155,8 +163,11 @@ DiskState DiskModel::names_without_content() const {
             continue;
         }
         const auto file = files_.find(id_of(here));
-        state.items[path] = {
-            false, mode_of(here), file == files_.end() ? "" : file->second.content, {}};
+        std::string content = file == files_.end() ? "" : file->second.content;
+        std::error_code gone;
+        const auto size = fs::file_size(here, gone);
+        if (with_sizes && !gone && fs::is_regular_file(here)) content.resize(size);
+        state.items[path] = {false, mode_of(here), content, {}};
     }
     return state;
 }

@@ -48,6 +48,8 @@ class DiskModel {
     /// That of a disk that writes names early and content late: each name is there, and what was
     /// not synced of the files is empty.
     [[nodiscard]] DiskState names_without_content() const;
+    /// Likewise, but of a disk that knows the sizes: in place of the content there are zeros.
+    [[nodiscard]] DiskState sizes_without_content() const;
 
   private:
     struct File {
@@ -60,6 +62,7 @@ class DiskModel {
     void sync_all(const fs::path& dir);
     void sync_folder(const fs::path& dir);
     void sync_file(const fs::path& path, const FileId& id);
+    [[nodiscard]] DiskState names(bool with_sizes) const;
     void collect_synced(const FileId& dir, const std::string& prefix, DiskState& state) const;
 
     fs::path dir_;

@@ -235,6 +235,7 @@ using Model = DiskState (DiskModel::*)() const;
 const std::map<std::string, Model> models = {
     {"only what was synced", &DiskModel::synced_alone},
     {"names without content", &DiskModel::names_without_content},
+    {"sizes without content", &DiskModel::sizes_without_content},
 };
 
 /// Follows what a pass changes on the disk.
