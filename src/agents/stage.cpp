@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 
@@ -54,7 +55,13 @@ Stager::Stager(const Layout& layout, const Config& config, const Tools& tools, H
       log_(log),
       stop_(stop),
       budget_(layout.ops_dir()),
-      slots_(config.download.jobs) {}
+      slots_(config.download.jobs),
+      max_rate_(config.download.max_rate / static_cast<std::uint64_t>(config.download.jobs)) {}
+
+void Stager::share_rate(std::size_t stages) {
+    const auto jobs = static_cast<std::uint64_t>(config_.download.jobs);
+    max_rate_ = config_.download.max_rate / std::clamp<std::uint64_t>(stages, 1, jobs);
+}
 
 Digests Stager::stage(const Entry& entry, const StagePaths& stage) {
     const Digest expected = expected_digest(entry);
@@ -144,6 +151,7 @@ void Stager::download(const Entry& entry, const StagePaths& stage, bool& resumed
     what.part = stage.part;
     what.validator = stage.validator;
     what.max_bytes = config_.download.max_size;
+    what.max_rate = max_rate_;
     what.admit = [&](std::uint64_t bytes_to_come) {
         share.release();
         first = true;

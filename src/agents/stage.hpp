@@ -24,6 +24,10 @@ class Stager {
     Stager(const Layout& layout, const Config& config, const Tools& tools, Http& http, Log& log,
            const StopSignal& stop);
 
+    /// So many versions will be staged: each download gets an equal part of `download.max_rate`, so
+    /// that the sum stays below it however many run. To be called before the first of them.
+    void share_rate(std::size_t stages);
+
     /// Makes `entry`'s version complete in `stage.dir`, which exists: fetches the digest, takes a
     /// tarball or part that is there already, downloads the rest, verifies, unpacks. Returns what
     /// is now known of its digests. Throws Error (one line, without agent and version) or Stopped.
@@ -50,6 +54,7 @@ class Stager {
     const StopSignal& stop_;
     DiskBudget budget_;
     std::counting_semaphore<> slots_;
+    std::uint64_t max_rate_;  ///< of one download, bytes per second; 0: none
 };
 
 }  // namespace ops

@@ -31,8 +31,6 @@ HttpSettings http_settings(const Config& config) {
     settings.stall_timeout = config.timeouts.stall;
     settings.download_timeout = config.timeouts.download;
     settings.retries = config.download.retries;
-    // An equal part for each: the sum stays below the limit however many run.
-    settings.max_rate = config.download.max_rate / static_cast<std::uint64_t>(config.download.jobs);
     settings.ca_file = config.tls.ca_file;
     settings.cert_file = config.tls.cert_file;
     settings.key_file = config.tls.key_file;
@@ -130,6 +128,9 @@ class Pass {
         const Plan plan = make_plan(observed, memories, answer, stager);
         if (options_.dry_run) return show(plan, answer);
 
+        stager.share_rate(static_cast<std::size_t>(
+            std::count_if(plan.agents.begin(), plan.agents.end(),
+                          [](const AgentPlan& agent) { return agent.stages(); })));
         const Hands hands{layout_, config_, control_, store_, stager, log_, stop_, boot_id()};
         const auto outcomes = execute(plan, memories, hands);
         const int code = exit_code(plan, answer, outcomes);

@@ -21,7 +21,6 @@ struct HttpSettings {
     std::chrono::seconds download_timeout{900};   ///< all tries of one file
     int retries = 3;                              ///< tries of a download after the first
     std::chrono::milliseconds first_pause{1000};  ///< before the second try; doubles, ±50 %
-    std::uint64_t max_rate = 0;                   ///< bytes per second of one download; 0: none
     std::string ca_file, cert_file, key_file;     ///< "": the system's CAs, no client certificate
     std::string netrc_file;
     std::string proxy;
@@ -64,6 +63,7 @@ struct Download {
     std::filesystem::path part;       ///< where the bytes go; continued if it is there and valid
     std::filesystem::path validator;  ///< what the part was made from; written beside it
     std::uint64_t max_bytes = 0;      ///< of the whole file
+    std::uint64_t max_rate = 0;       ///< bytes per second; 0: none
     /// Called once the size is known, before anything is written (also before a resume, with what
     /// is still to come), in each try; with 0 where the server does not tell the size. What it
     /// returns, if not empty, ends the download as `local`.

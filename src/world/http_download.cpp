@@ -139,6 +139,7 @@ class CurlDownload {
         call.url = download_.url;
         call.deadline = deadline;
         call.bulk = true;
+        call.max_rate = download_.max_rate;
         if (from) {
             call.headers = {"Range: bytes=" + std::to_string(from->offset) + "-",
                             "If-Range: " + from->validator};

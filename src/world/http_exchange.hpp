@@ -25,7 +25,8 @@ struct HttpCall {
     std::vector<std::string> headers;  ///< "Name: value"
     std::string bearer;                ///< sent to the URL's scheme, host and port alone
     std::chrono::steady_clock::time_point deadline;
-    bool bulk = false;  ///< a file: the stall limit and the rate limit hold
+    bool bulk = false;           ///< a file: the stall limit and the rate limit hold
+    std::uint64_t max_rate = 0;  ///< bytes per second; 0: none
 };
 
 /// The head of the final answer (one that is no redirect).

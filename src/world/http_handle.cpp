@@ -122,8 +122,8 @@ void HttpHandle::set_limits(const HttpSettings& settings, const HttpCall& call) 
     if (call.bulk) {
         set(CURLOPT_LOW_SPEED_LIMIT, stall_bytes_per_second);
         set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(settings.stall_timeout.count()));
-        set(CURLOPT_MAX_RECV_SPEED_LARGE, static_cast<curl_off_t>(settings.max_rate));
-        set(CURLOPT_BUFFERSIZE, buffer_size(settings.max_rate));
+        set(CURLOPT_MAX_RECV_SPEED_LARGE, static_cast<curl_off_t>(call.max_rate));
+        set(CURLOPT_BUFFERSIZE, buffer_size(call.max_rate));
     }
 }
 

@@ -55,6 +55,26 @@ TEST_CASE("a downgrade is a switch like any other: versions are never compared")
     CHECK(scene.host.runs_only(next));
 }
 
+TEST_CASE("max_rate is for the whole pass: one download has all of it, several share it") {
+    Scene scene;
+    scene.host.set("download", "{jobs: 4, max_rate: 400K}");
+    std::vector<Release> agents;
+    for (const char* name : {"falcon-agent", "dinp-agent", "links-agent"}) {
+        agents.push_back(scene.release(name, "1.0.0"));
+        agents.back().file("blob", noise(700'000));
+    }
+    scene.want(agents[0]);
+    const Result alone = scene.pass();
+    CHECK_EXIT(alone, 0);
+    CHECK(alone.seconds > 0.6);  // the first second's worth may come at once
+    CHECK(alone.seconds < 5);    // a fourth of the rate would take 7
+    scene.want(agents[1]);
+    scene.want(agents[2]);
+    const Result both = scene.pass();
+    CHECK_EXIT(both, 0);
+    CHECK(both.seconds > 2);
+}
+
 TEST_CASE("a version that is complete on disk is not downloaded") {
     Scene scene;
     const Release old = scene.release("falcon-agent", "1.0.0");

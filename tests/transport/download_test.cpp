@@ -240,9 +240,11 @@ TEST_CASE("a rate limit holds") {
     Nginx nginx(file_server);
     nginx.put("file", e2e::noise(300'000));
     Bench bench;
-    bench.settings.max_rate = 150'000;
+    ops::Download limited;
+    limited.url = nginx.url("/file");
+    limited.max_rate = 150'000;
     Stopwatch watch;
-    CHECK(message_of(bench.download(nginx.url("/file")).failure) == "");
+    CHECK(message_of(bench.download(limited).failure) == "");
     CHECK(watch.seconds() > 0.8);  // the first second's worth comes at once
     CHECK(watch.seconds() < 4);
 }
