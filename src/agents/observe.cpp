@@ -28,22 +28,28 @@ VersionDir look_at_version(const Layout& layout, const std::string& agent,
     return seen;
 }
 
-/// `.version`: missing, good, or what is wrong with it.
+/// `.version`: missing, good, or what is wrong with it. Throws Error where it cannot be read: that
+/// says nothing of what is in it.
 void read_version_file(const Layout& layout, Observed& agent) {
     const fs::path path = layout.version_file(agent.name);
-    if (!status_of(path)) return;
+    const auto info = status_of(path);
+    if (!info) return;
     agent.has_version_file = true;
-    try {
-        const std::string version(trim(read_file(path, max_small_file).value_or("")));
-        if (version.empty()) {
-            agent.trouble = ".version is empty";
-        } else if (const std::string why = identity_fault(agent.name, version); !why.empty()) {
-            agent.trouble = ".version is invalid: " + one_line(why, 200);
-        } else {
-            agent.version_file = version;
-        }
-    } catch (const Error& error) {
-        agent.trouble = ".version cannot be read: " + std::string(error.what());
+    if (!S_ISREG(info->st_mode)) {
+        agent.trouble = ".version is no regular file";
+        return;
+    }
+    if (static_cast<std::size_t>(info->st_size) > max_small_file) {
+        agent.trouble = ".version is larger than a version";
+        return;
+    }
+    const std::string version(trim(read_file(path, max_small_file).value_or("")));
+    if (version.empty()) {
+        agent.trouble = ".version is empty";
+    } else if (const std::string why = identity_fault(agent.name, version); !why.empty()) {
+        agent.trouble = ".version is invalid: " + one_line(why, 200);
+    } else {
+        agent.version_file = version;
     }
 }
 

@@ -1,6 +1,7 @@
 // What an agent's own user, or an accident, may have laid into the ops dir.
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "expect.hpp"
 
@@ -64,6 +65,22 @@ TEST_CASE("a control that cannot be looked at is not taken for a missing one") {
     fs::permissions(secret, fs::perms::owner_all | fs::perms::others_read | fs::perms::others_exec);
     CHECK_EXIT(scene.pass(), 0);
     CHECK(scene.host.runs_only(next));
+}
+
+TEST_CASE("a .version that cannot be read is not taken for an invalid one") {
+    const User user = users().back();
+    if (user == User::self && ::geteuid() == 0) return;  // root may read everything
+    Scene scene(user);
+    const Release agent = scene.release("falcon-agent", "1.0.0");
+    scene.host.has_running(agent);
+    const fs::path file = scene.host.ops / "falcon-agent" / ".version";
+    if (::geteuid() == 0) REQUIRE(::chown(file.c_str(), 0, 0) == 0);
+    fs::permissions(file, fs::perms::none);
+    scene.want(scene.release("falcon-agent", "1.0.1"));
+    const Result result = scene.pass();
+    CHECK_EXIT(result, 1);
+    CHECK_CONTAINS(result.err, "cannot read " + file.string() + ": Permission denied");
+    CHECK(scene.host.deeds("falcon-agent") == Words{});
 }
 
 TEST_CASE("a version dir that is a link is not followed") {
