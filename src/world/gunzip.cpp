@@ -16,7 +16,10 @@ namespace ops {
 
 namespace {
 
-constexpr unsigned piece_size = 128 * 1024;
+/// Into pieces of at least twice its buffer zlib unpacks without copying. Small: a pass that
+/// upgrades many agents at once has one of these for each.
+constexpr unsigned zlib_buffer = 16 * 1024;
+constexpr unsigned piece_size = 4 * zlib_buffer;
 constexpr int pipe_size = 1024 * 1024;  ///< so that the two rarely wait for each other
 
 struct CloseGzip {
@@ -30,7 +33,7 @@ GzipFile open_gzip(int input) {
     GzipFile file(::gzdopen(own.get(), "rb"));
     if (!file) throw std::bad_alloc();
     static_cast<void>(own.release());
-    ::gzbuffer(file.get(), piece_size);
+    ::gzbuffer(file.get(), zlib_buffer);
     return file;
 }
 

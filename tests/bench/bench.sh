@@ -119,12 +119,13 @@ chatty='head -c 50000000 /dev/zero; echo; '
 slow='sleep 0.02; '
 
 mkdir "$work/tarballs" "$work/folders"
-for host in one six large; do write_agent "$work/folders/$host"; done
+for host in one six many large; do write_agent "$work/folders/$host"; done
 journalling_agent "$work/folders/gap"
 blob 86000000 | split -b 4000000 - "$work/folders/one/part-"
 blob 22000000 | split -b 1000000 - "$work/folders/six/part-"
+cp "$work/folders/six/part-"* "$work/folders/many/"
 head -c 200000000 /dev/urandom >"$work/folders/large/noise"
-for host in one:1 six:6 large:1 gap:1; do upgrades "${host%:*}" "${host#*:}"; done
+for host in one:1 six:6 many:20 large:1 gap:1; do upgrades "${host%:*}" "${host#*:}"; done
 rm -rf "$work"/folders/*/
 journalling_agent "$work/gap/gap-001/1.0.0"
 for host in steady0:0 steady3:3 steady100:100 waiting:100 noisy:1; do
@@ -137,7 +138,7 @@ sed -i "s|status) |&$chatty|" "$work"/noisy/*/1.0.0/control
     for host in steady3:3 steady100:100 waiting:100 noisy:1; do
         wish "${host%:*}" "${host#*:}" 1.0.0
     done
-    for host in one:1 six:6 large:1 gap:1; do wish "${host%:*}" "${host#*:}" 2.0.0; done
+    for host in one:1 six:6 many:20 large:1 gap:1; do wish "${host%:*}" "${host#*:}" 2.0.0; done
 } >"$work/desired.yaml"
 start_meta
 
@@ -209,6 +210,7 @@ ours steady3 && peak "steady, 3 agents" 3 -
 ours steady100 && peak "steady, 100 agents" 3 -
 ours noisy && peak "a status that prints 50 MB" 3 -
 ours six && peak "upgrade of six agents of $(megabytes six)" 1 "$work/reset-six"
+ours many && peak "upgrade of twenty agents of $(megabytes many)" 1 "$work/reset-many"
 ours large && peak "upgrade of one agent of $(megabytes large)" 1 "$work/reset-large"
 
 echo
