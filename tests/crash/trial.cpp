@@ -106,11 +106,25 @@ Traced Trial::traced(const std::optional<Injection>& injection) {
 }
 
 Counts Trial::count() {
-    restore();
-    const Traced pass = traced(std::nullopt);
-    const std::string problems = goal();
-    if (!problems.empty()) throw std::runtime_error("a traced pass fails:\n" + problems);
-    return pass.counts;
+    // How often it polls depends on timing: a point must come in any pass.
+    constexpr int passes = 3;
+    Counts least;
+    for (int i = 0; i < passes; ++i) {
+        restore();
+        const Traced pass = traced(std::nullopt);
+        const std::string problems = goal();
+        if (!problems.empty()) throw std::runtime_error("a traced pass fails:\n" + problems);
+        if (i == 0) least = pass.counts;
+        for (auto& [program, calls] : least)
+            for (auto& [name, count] : calls) {
+                const auto found = pass.counts.find(program);
+                if (found == pass.counts.end() || !found->second.contains(name))
+                    count = 0;
+                else
+                    count = std::min(count, found->second.at(name));
+            }
+    }
+    return least;
 }
 
 std::string Trial::at_the_fault() const {

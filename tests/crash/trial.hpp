@@ -47,7 +47,7 @@ class Trial {
   public:
     explicit Trial(const std::string& scenario);
 
-    /// How often each program makes each call in an undisturbed pass.
+    /// How often each program makes each call in an undisturbed pass, at least.
     Counts count();
     /// Sets up the host anew, disturbs one pass, lets an undisturbed one follow.
     Outcome run(const Point& point);
