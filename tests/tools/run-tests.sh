@@ -27,12 +27,15 @@ run_piece() {
     echo "$((count - failed)) $failed" >"$dir/result.$number"
 }
 
+# Those that work in a folder, or were given it as TMPDIR: of a mount that was taken away the working
+# directory has no name any more.
 processes_within() {
-    local link
-    for link in /proc/[0-9]*/cwd; do
-        case $(readlink "$link" 2>/dev/null) in
-            "$1"*) basename "${link%/cwd}" ;;
+    local process
+    for process in /proc/[0-9]*; do
+        case $(readlink "$process/cwd" 2>/dev/null) in
+            "$1"*) basename "$process" && continue ;;
         esac
+        grep -qasF "TMPDIR=$1" "$process/environ" && basename "$process"
     done
 }
 
