@@ -83,7 +83,7 @@ $(CRASH): $(call objects,tests/crash) $(call objects,tests/support)
 
 CRASH_OPTIONS ?=
 .PHONY: crash-test
-crash-test: ## kill a pass at every system call, let every call fail (CRASH_OPTIONS=--help)
+crash-test: ## kill a pass at every call, let each fail, cut the power (CRASH_OPTIONS=--help)
 	@tests/tools/deps.sh test
 	@$(MAKE) --no-print-directory -j$(JOBS) $(OUTPUT) $(CRASH)
 	@OPS_UPDATER=$(OUTPUT) $(CRASH) $(CRASH_OPTIONS)
@@ -95,7 +95,7 @@ $(BUILD)/fuzz-replay/%: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(BUILD)/obj/tests/fuzz
 	$(CXX) $(ALL_FLAGS) $(LDFLAGS) -o $@ $^ $(RULES_LIBS)
 
 .PHONY: test
-test: ## build and run all tests (under 3 minutes on 2 cores); fetches what it needs
+test: ## build and run all tests (once built, under 3 minutes on 2 cores); fetches what it needs
 	@tests/tools/deps.sh test
 	@$(MAKE) --no-print-directory -j$(JOBS) tests-built
 	@tests/tools/unpack-tools.sh
