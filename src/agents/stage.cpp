@@ -55,8 +55,9 @@ Stager::Stager(const Layout& layout, const Config& config, const Tools& tools, H
       log_(log),
       stop_(stop),
       budget_(layout.ops_dir()),
-      slots_(config.download.jobs),
-      max_rate_(config.download.max_rate / static_cast<std::uint64_t>(config.download.jobs)) {}
+      slots_(config.download.jobs) {
+    share_rate(static_cast<std::size_t>(config.download.jobs));
+}
 
 void Stager::share_rate(std::size_t stages) {
     const auto jobs = static_cast<std::uint64_t>(config_.download.jobs);

@@ -24,8 +24,9 @@ class Stager {
     Stager(const Layout& layout, const Config& config, const Tools& tools, Http& http, Log& log,
            const StopSignal& stop);
 
-    /// So many versions will be staged: each download gets an equal part of `download.max_rate`, so
-    /// that the sum stays below it however many run. To be called before the first of them.
+    /// So many versions will be staged (`download.jobs` where nobody says so): each download gets
+    /// an equal part of `download.max_rate`, so that the sum stays below it however many run. To be
+    /// called before the first of them.
     void share_rate(std::size_t stages);
 
     /// Makes `entry`'s version complete in `stage.dir`, which exists: fetches the digest, takes a
@@ -54,7 +55,7 @@ class Stager {
     const StopSignal& stop_;
     DiskBudget budget_;
     std::counting_semaphore<> slots_;
-    std::uint64_t max_rate_;  ///< of one download, bytes per second; 0: none
+    std::uint64_t max_rate_ = 0;  ///< of one download, bytes per second; 0: none
 };
 
 }  // namespace ops

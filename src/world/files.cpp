@@ -182,20 +182,25 @@ void replace_file(const fs::path& path, std::string_view content, mode_t mode, D
     if (durable == Durable::yes) sync_dir(folder_of(path));
 }
 
-void write_all(int fd, std::string_view data, const fs::path& name_in_errors) {
+int try_write_all(int fd, std::string_view data) {
     while (!data.empty()) {
         const ssize_t count = ::write(fd, data.data(), data.size());
         if (count > 0) {
             data.remove_prefix(static_cast<std::size_t>(count));
         } else if (count == 0) {
-            fail("cannot write", name_in_errors, ENOSPC);
+            return ENOSPC;
         } else if (errno == EAGAIN) {
             pollfd ready{fd, POLLOUT, 0};
             ::poll(&ready, 1, -1);
         } else if (errno != EINTR) {
-            fail("cannot write", name_in_errors, errno);
+            return errno;
         }
     }
+    return 0;
+}
+
+void write_all(int fd, std::string_view data, const fs::path& name_in_errors) {
+    if (const int error = try_write_all(fd, data)) fail("cannot write", name_in_errors, error);
 }
 
 void make_dir(const fs::path& path, mode_t mode) {

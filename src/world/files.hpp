@@ -49,7 +49,9 @@ fs::path temporary_of(const fs::path& path);
 /// mode is exactly `mode`, whatever the umask. One writer at a time for one path.
 void replace_file(const fs::path& path, std::string_view content, mode_t mode, Durable durable);
 
-/// Writes all of `data`.
+/// Writes all of `data`; 0 or errno.
+int try_write_all(int fd, std::string_view data);
+/// Likewise; throws Error.
 void write_all(int fd, std::string_view data, const fs::path& name_in_errors);
 
 /// Makes one folder; fine if it is there as a real folder.

@@ -37,19 +37,6 @@ GzipFile open_gzip(int input) {
     return file;
 }
 
-/// False where nobody reads any more.
-bool pass_on(int fd, const char* data, std::size_t size) {
-    while (size > 0) {
-        const ssize_t count = ::write(fd, data, size);
-        if (count < 0 && errno == EINTR) continue;
-        if (count < 0 && errno == EPIPE) return false;
-        if (count < 0) fail("cannot write to", "tar", errno);
-        data += count;
-        size -= static_cast<std::size_t>(count);
-    }
-    return true;
-}
-
 void throw_fault(gzFile file) {
     int code = Z_OK;
     std::string text = ::gzerror(file, &code);
@@ -66,8 +53,10 @@ void unpack_all(gzFile file, int to) {
         const int count = ::gzread(file, piece.data(), piece_size);
         // What is not compressed zlib would copy as it is.
         if (::gzdirect(file) != 0) throw Error("it is no gzip file");
-        if (count > 0 && !pass_on(to, piece.data(), static_cast<std::size_t>(count))) return;
         if (count <= 0) break;
+        const int error = try_write_all(to, {piece.data(), static_cast<std::size_t>(count)});
+        if (error == EPIPE) return;  // nobody reads any more
+        if (error != 0) fail("cannot write to", "tar", error);
     }
     throw_fault(file);
 }

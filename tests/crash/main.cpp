@@ -1,5 +1,6 @@
 // The crash campaign: kills a pass at every system call that it and its tools make, lets every call
-// fail that can, and looks whether the next, undisturbed pass puts all right.
+// fail that can, cuts the power before each that changes the disk, and looks whether the next,
+// undisturbed pass puts all right.
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -133,7 +134,7 @@ class Workshop {
     std::string dir_;
 };
 
-/// A child that runs `work` and ends with its value; it does not outlive us.
+/// A child that runs `work` and ends with 0, or 1 where that throws; it does not outlive us.
 template <class Work>
 pid_t in_a_child(const Work& work) {
     const pid_t child = ::fork();

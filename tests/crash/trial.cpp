@@ -9,10 +9,8 @@
 namespace crash {
 
 namespace fs = std::filesystem;
-using e2e::Json;
 using e2e::Release;
 using e2e::Result;
-using e2e::RunOptions;
 
 namespace {
 
@@ -101,8 +99,16 @@ void Trial::restore() {
     other_pid_ = host.daemon_pid(other_);
 }
 
-Traced Trial::traced(const std::optional<Injection>& injection) {
-    return run_traced(scene_.host.launch({}), injection);
+Traced Trial::traced(const std::optional<Injection>& injection, Observer* observer) {
+    return run_traced(scene_.host.launch({}), injection, observer);
+}
+
+const Release& Trial::winner() const {
+    return scenario_ == "rollback" ? before_ : after_;
+}
+
+int Trial::code_of_the_last() const {
+    return scenario_ == "rollback" ? 1 : 0;  // 1: the bad version is being waited out
 }
 
 Counts Trial::count() {
@@ -146,12 +152,11 @@ std::string Trial::at_the_fault() const {
 std::string Trial::goal() const {
     std::string problems;
     const auto& host = scene_.host;
-    const Release& winner = scenario_ == "rollback" ? before_ : after_;
-    add(problems, host.runs_only(winner),
-        winner.version() + " does not run alone; .version is " + host.version("falcon-agent") +
-            (host.alive(winner) ? "" : "it is dead"));
-    add(problems, host.difference(winner).empty(),
-        winner.version() + " is not what was published:\n" + host.difference(winner));
+    add(problems, host.runs_only(winner()),
+        winner().version() + " does not run alone; .version is " + host.version("falcon-agent") +
+            (host.alive(winner()) ? "" : "it is dead"));
+    add(problems, host.difference(winner()).empty(),
+        winner().version() + " is not what was published:\n" + host.difference(winner()));
     add(problems, host.runs_only(fresh_), "dinp-agent does not run");
     add(problems, host.difference(fresh_).empty(),
         "dinp-agent is not what was published:\n" + host.difference(fresh_));
@@ -161,8 +166,7 @@ std::string Trial::goal() const {
 std::string Trial::after_all(const Result& last, bool killed) const {
     const auto& host = scene_.host;
     std::string problems;
-    const int wanted = scenario_ == "rollback" ? 1 : 0;  // 1: the bad version is being waited out
-    add(problems, last.code == wanted, "the pass afterwards: " + last.story());
+    add(problems, last.code == code_of_the_last(), "the pass afterwards: " + last.story());
     problems += goal();
     // Where its status could not be asked for, it is unknown and started again: by the contract.
     const bool untouched =
@@ -294,7 +298,7 @@ std::vector<PowerCut> Trial::power_cuts() {
             cuts.push_back({call, nth, name});
         }
     });
-    run_traced(scene_.host.launch({}), std::nullopt, &watcher);
+    traced(std::nullopt, &watcher);
     watcher.at_the_end();
     return cuts;
 }
@@ -311,10 +315,9 @@ Outcome Trial::run(const PowerCut& cut) {
                                 found = (disk.*models.at(cut.model))();
                         });
         const Result pass =
-            run_traced(scene_.host.launch({}),
-                       cut.call.empty() ? std::nullopt
-                                        : std::optional(Injection{"updater", cut.call, cut.nth, 0}),
-                       &watcher)
+            traced(cut.call.empty() ? std::nullopt
+                                    : std::optional(Injection{"updater", cut.call, cut.nth, 0}),
+                   &watcher)
                 .result;
         if (cut.call.empty()) watcher.at_the_end();
         if (!found) return {Outcome::Kind::not_reached, ""};
@@ -325,13 +328,12 @@ Outcome Trial::run(const PowerCut& cut) {
         for (const Release* agent : {&before_, &other_, &oldest_, &after_, &fresh_})
             fs::remove(scene_.host.dir(*agent) / "pid");
         problems = at_the_fault();
-        const Release& winner = scenario_ == "rollback" ? before_ : after_;
         add(problems,
-            !cut.call.empty() || scene_.host.version("falcon-agent") == winner.version() + "\n",
+            !cut.call.empty() || scene_.host.version("falcon-agent") == winner().version() + "\n",
             "what the pass said it had done was not on disk at its end");
         const Result last = scene_.pass();
         std::string open;
-        add(open, last.code == (scenario_ == "rollback" ? 1 : 0), "the pass afterwards failed");
+        add(open, last.code == code_of_the_last(), "the pass afterwards failed");
         open += goal() + tree_differences();
         if (!open.empty())
             problems += open + "  the pass that was cut: " + pass.story() +

@@ -60,7 +60,9 @@ class Trial {
   private:
     void prepare();
     void restore();
-    Traced traced(const std::optional<Injection>& injection);
+    Traced traced(const std::optional<Injection>& injection, Observer* observer = nullptr);
+    [[nodiscard]] const e2e::Release& winner() const;  ///< what of falcon-agent runs in the end
+    [[nodiscard]] int code_of_the_last() const;        ///< the exit code of the undisturbed pass
     /// Problems, one a line; empty where all is well.
     [[nodiscard]] std::string at_the_fault() const;
     [[nodiscard]] std::string after_all(const e2e::Result& last, bool killed) const;
